@@ -1,0 +1,128 @@
+"""Settings of each stage: small frozen value objects, validated when made. CLI defaults are read from here.
+
+Each is stored whole, as JSON, beside what it produced, so that a change of settings is noticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from c2vsearch.errors import InvalidConfig
+from c2vsearch.records import Mode
+
+DEFAULT_MODEL = "c2v-mini"
+DEFAULT_TASK = "Given a question, retrieve passages that answer it"
+
+# Named tasks for `--task`; a free text goes through `--instruction`.
+TASKS: dict[str, str] = {
+    "search": DEFAULT_TASK,
+    "qa": "Given a question, retrieve passages that answer the question",
+    "code": "Given a description, retrieve the source code that does it",
+    "similar": "Retrieve texts that mean the same",
+    "duplicate": "Given a question, retrieve other questions that ask the same",
+    "claim": "Given a claim, retrieve passages that support or refute it",
+}
+
+
+def _expect(condition: bool, message: str) -> None:
+    if not condition:
+        raise InvalidConfig(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkConfig:
+    """Which files are read.
+
+    >>> WalkConfig(max_file_bytes=0)
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: max_file_bytes is 0; expected at least 1
+    """
+
+    hidden: bool = False
+    ignore_files: bool = True
+    max_file_bytes: int = 20_000_000
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _expect(self.max_file_bytes >= 1, f"max_file_bytes is {self.max_file_bytes}; expected at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkingConfig:
+    """How documents are cut. Sizes are tokens of the encoder's own tokenizer.
+
+    >>> ChunkingConfig(max_tokens=64, overlap_tokens=64)
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: overlap_tokens is 64; expected from 0 to less than half of max_tokens (64)
+    """
+
+    max_tokens: int = 256
+    overlap_tokens: int = 32
+    context_tokens: int = 48
+
+    def __post_init__(self) -> None:
+        _expect(self.max_tokens >= 16, f"max_tokens is {self.max_tokens}; expected at least 16")
+        _expect(
+            0 <= self.overlap_tokens < self.max_tokens / 2,
+            f"overlap_tokens is {self.overlap_tokens}; expected from 0 to less than half of max_tokens "
+            f"({self.max_tokens})",
+        )
+        _expect(
+            0 <= self.context_tokens < self.max_tokens / 2,
+            f"context_tokens is {self.context_tokens}; expected from 0 to less than half of max_tokens "
+            f"({self.max_tokens})",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodingConfig:
+    """How texts are turned into vectors. ``threads`` 0 means all the cores this process may use."""
+
+    threads: int = 0
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        _expect(self.threads >= 0, f"threads is {self.threads}; expected 0 (all cores) or more")
+        _expect(self.batch_size >= 1, f"batch_size is {self.batch_size}; expected at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexingConfig:
+    """How embeddings are stored. A shard is the unit of commit: Ctrl-C loses at most one of them."""
+
+    rows_per_shard: int = 2048
+    merge_below_rows: int = 50_000
+
+    def __post_init__(self) -> None:
+        _expect(self.rows_per_shard >= 1, f"rows_per_shard is {self.rows_per_shard}; expected at least 1")
+        _expect(self.merge_below_rows >= 0, f"merge_below_rows is {self.merge_below_rows}; expected 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig:
+    """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
+
+    >>> SearchConfig(k=0)
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: k is 0; expected at least 1
+    """
+
+    k: int = 10
+    candidates: int = 100
+    mode: Mode = "hybrid"
+    rerank: bool = False
+    rerank_candidates: int = 20
+    rrf_k: int = 60
+
+    def __post_init__(self) -> None:
+        _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
+        _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
+        _expect(
+            self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25"
+        )
+        _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
+        _expect(self.rrf_k >= 1, f"rrf_k is {self.rrf_k}; expected at least 1")

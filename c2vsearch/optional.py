@@ -1,0 +1,34 @@
+"""Optional packages: the module, or an error with the exact pip line."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from c2vsearch.errors import MissingDependency
+
+
+def require(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional module where it is used.
+
+    Raises:
+        MissingDependency: The module is not installed.
+
+    >>> require("json", extra="cpu", purpose="reading JSON").__name__
+    'json'
+    >>> require("no_such_module", extra="pdf", purpose="reading PDF files")
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.MissingDependency: reading PDF files needs the package 'no_such_module', which is not \
+installed; run: pip install 'c2vsearch[pdf]'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # Only the absence of the package itself: a broken install must keep its own traceback.
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise
+        raise MissingDependency(
+            f"{purpose} needs the package {module.split('.')[0]!r}, which is not installed; "
+            f"run: pip install 'c2vsearch[{extra}]'"
+        ) from error

@@ -1,0 +1,168 @@
+"""The records that flow between the stages: tiny, frozen, one per stage. No behaviour, no heavy imports.
+
+Files become `Document`s, documents become `Chunk`s, chunks and vectors become rows of an index, a query
+becomes `Hit`s. Offsets count characters of ``Document.text``; lines and pages count from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FileStatus = Literal["indexed", "unchanged", "skipped", "failed", "deleted"]
+Mode = Literal["hybrid", "dense", "bm25"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document: where its line starts, its depth (1 is the outermost), its words."""
+
+    start: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineMark:
+    """From character ``start`` of the extracted text on, the source file is at line ``line``."""
+
+    start: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file found by the walk, before anything was read from it.
+
+    ``source`` is the path shown to people: relative to the root, with ``/``, undecodable bytes kept as
+    surrogate escapes. ``path`` opens the file.
+    """
+
+    source: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of one file, with what is needed to cite it.
+
+    ``lines`` is empty when the lines of ``text`` are those of the file (plain text, Markdown, code);
+    otherwise it maps offsets to lines of the file (HTML). ``pages`` holds the offset at which each page
+    starts, for formats that have pages.
+    """
+
+    id: str
+    source: str
+    text: str
+    kind: str
+    title: str = ""
+    headings: tuple[Heading, ...] = ()
+    pages: tuple[int, ...] = ()
+    lines: tuple[LineMark, ...] = ()
+    content_hash: str = ""
+    size_bytes: int = 0
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document: ``document.text[chunk.start:chunk.end] == chunk.text``.
+
+    ``context`` (title and heading path) is embedded with the text so that a piece knows where it stands,
+    and is never shown as if it were text of the document. ``hash`` names what is embedded: equal hashes
+    have equal embeddings under one encoder.
+    """
+
+    id: str
+    doc_id: str
+    source: str
+    start: int
+    end: int
+    text: str
+    start_line: int
+    end_line: int
+    page: int | None = None
+    heading_path: tuple[str, ...] = ()
+    title: str = ""
+    context: str = ""
+    tokens: int = 0
+    hash: str = ""
+
+    @property
+    def embedded_text(self) -> str:
+        """What the encoder reads: the context, when there is one, above the text."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """The one state a file ended in. ``reason`` is a short countable word, ``detail`` a sentence."""
+
+    source: str
+    status: FileStatus
+    reason: str = ""
+    detail: str = ""
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What made a set of vectors. Two sets can be compared only if their fingerprints are equal.
+
+    ``revision`` is a hash over the model's files. ``precision`` is the arithmetic of the runtime
+    ("fp32", "int8"): it is recorded but does not make two encoders strangers, because the runtimes of one
+    revision agree by value within a stated tolerance.
+    """
+
+    name: str
+    revision: str
+    dim: int
+    pooling: str
+    document_prompt: str = ""
+    precision: str = field(default="fp32", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StageScore:
+    """The score and rank a chunk had after one stage of a search ("dense", "bm25", "fused", "rerank")."""
+
+    stage: str
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that answers a query. ``score``: higher is better; it falls with ``rank``.
+
+    ``highlight`` is the span, within ``text``, of the sentence that answers best.
+    """
+
+    rank: int
+    score: float
+    id: str
+    source: str
+    text: str
+    start: int
+    end: int
+    start_line: int
+    end_line: int
+    page: int | None = None
+    heading_path: tuple[str, ...] = ()
+    title: str = ""
+    highlight: tuple[int, int] | None = None
+    stages: tuple[StageScore, ...] = ()
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One cited piece of a context for a prompt: ``[number] source:lines`` and its text."""
+
+    number: int
+    citation: str
+    text: str
+    tokens: int
+    hit_ids: tuple[str, ...] = ()
