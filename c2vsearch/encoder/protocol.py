@@ -1,0 +1,65 @@
+"""What the rest of the house asks of an encoder. Anything with these methods will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from c2vsearch.records import Fingerprint
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Tokenizer(Protocol):
+    """Where the tokens of a text stand, special tokens left out."""
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Character spans ``(start, end)`` of the tokens, in order."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Queries and documents to unit rows of D float32 numbers.
+
+    A row depends on its text alone, not on its neighbours or their order, within the stated tolerance of
+    the runtime. A text longer than ``max_tokens`` is never silently cut: it is encoded in windows, whose
+    rows are averaged by their tokens and normalised again.
+    """
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What made these vectors."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that fit one forward pass."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that ``max_tokens`` counts with."""
+
+    def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> NDArray[np.float32]:
+        """Encode queries, each behind its instruction.
+
+        Args:
+            texts: Q queries.
+            instruction: What the search is for, in words; None is the model's default task.
+
+        Shape: (Q, D).
+        """
+
+    def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode documents, without an instruction. Shape: (N, D)."""
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """An encoder that also gives a vector for each token, for late interaction."""
+
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> NDArray[np.float32]:
+        """Unit rows for the tokens of one query. Shape: (T, K)."""
+
+    def encode_document_tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Unit rows for the tokens of each document. Shape: N arrays (T_i, K)."""

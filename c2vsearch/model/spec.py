@@ -1,0 +1,109 @@
+"""What a Causal2Vec model is, apart from its weights: the ``config.json`` of a model folder. Needs no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
+
+FORMAT = 1
+CONFIG_FILE = "config.json"
+
+Pooling = Literal["concat", "context", "eos"]
+EncoderPooling = Literal["mean", "cls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Architecture, sequence layout and prompts of one model.
+
+    ``encoder`` and ``decoder`` are the ``transformers`` configurations of the two halves, as dictionaries.
+    ``context_first`` puts the contextual token before the instruction instead of after it: under a causal
+    mask its own state then cannot depend on the instruction. ``max_tokens`` counts tokens of a text in
+    either tokenizer, special tokens and instruction left out.
+    """
+
+    name: str
+    encoder: dict[str, Any]
+    decoder: dict[str, Any]
+    max_tokens: int
+    eos_token_id: int
+    bos_token_id: int | None = None
+    encoder_pooling: EncoderPooling = "mean"
+    projector_residual: bool = False
+    context_first: bool = False
+    pooling: Pooling = "concat"
+    tied_token_embeddings: bool = False
+    query_template: str = "Instruct: {task}\nQuery: "
+    document_template: str = ""
+    default_task: str = "Given a question, retrieve passages that answer it"
+    version: str = "0"
+
+    def __post_init__(self) -> None:
+        for key, allowed in (("pooling", ("concat", "context", "eos")), ("encoder_pooling", ("mean", "cls"))):
+            if getattr(self, key) not in allowed:
+                raise InvalidConfig(f"{key} is {getattr(self, key)!r}; expected one of {', '.join(allowed)}")
+        if self.max_tokens < 1:
+            raise InvalidConfig(f"max_tokens is {self.max_tokens}; expected at least 1")
+        for half in ("encoder", "decoder"):
+            if "model_type" not in getattr(self, half) or "hidden_size" not in normal_sizes(getattr(self, half)):
+                raise InvalidConfig(f"{half} has no model_type or hidden_size; expected a transformers configuration")
+
+    @property
+    def hidden(self) -> int:
+        """Width H of the decoder."""
+        return int(normal_sizes(self.decoder)["hidden_size"])
+
+    @property
+    def dim(self) -> int:
+        """Width D of an embedding: 2H for the concatenation, H for one state alone."""
+        return self.hidden * (2 if self.pooling == "concat" else 1)
+
+    @property
+    def max_instruction_tokens(self) -> int:
+        """What the decoder's positions leave for an instruction beside the longest text, C, BOS and EOS."""
+        positions = self.decoder.get("max_position_embeddings") or self.decoder.get("n_positions") or 2048
+        return max(0, int(positions) - self.max_tokens - 3)
+
+    def instruction(self, task: str | None) -> str:
+        """What stands before a query in the decoder's sequence."""
+        return self.query_template.replace("{task}", task if task is not None else self.default_task)
+
+    def to_json(self) -> str:
+        """The text of ``config.json``."""
+        return json.dumps({"format": FORMAT, "architecture": "causal2vec", **dataclasses.asdict(self)}, indent=2) + "\n"
+
+
+def normal_sizes(config: dict[str, Any]) -> dict[str, Any]:
+    """A transformers configuration with GPT-2's ``n_embd`` under the common name."""
+    return {**config, "hidden_size": config["n_embd"]} if "n_embd" in config else config
+
+
+def read_spec(folder: Path) -> ModelSpec:
+    """Read and validate a model folder's ``config.json``.
+
+    Raises:
+        CorruptFile: It is missing, is not JSON or lacks a field.
+        IncompatibleVersion: It was written in another format.
+        InvalidConfig: It has an unknown key or a value it cannot have.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptFile(f"{path} cannot be read ({error}); expected the folder of a Causal2Vec model") from error
+    if not isinstance(data, dict) or data.pop("architecture", None) != "causal2vec":
+        raise CorruptFile(f"{path} does not describe a Causal2Vec model")
+    if (version := data.pop("format", None)) != FORMAT:
+        raise IncompatibleVersion(f"{path} has format {version}; this version of c2vsearch reads {FORMAT}")
+    known = {field.name for field in dataclasses.fields(ModelSpec)}
+    if unknown := sorted(set(data) - known):
+        raise InvalidConfig(f"{path} has unknown keys: {', '.join(unknown)}")
+    try:
+        return ModelSpec(**data)
+    except TypeError as error:
+        raise CorruptFile(f"{path} is incomplete: {error}") from error

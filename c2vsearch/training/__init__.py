@@ -1,0 +1,1 @@
+"""Contrastive training of Causal2Vec: pairs, losses, warm start, loop."""

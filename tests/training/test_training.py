@@ -1,0 +1,89 @@
+"""Losses against their formulas, the warm start against the encoder, pairs against a hand-written file."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from c2vsearch.errors import InvalidDataset
+from c2vsearch.model.batch import collate
+from c2vsearch.model.tokens import TextTokenizer
+from c2vsearch.training.losses import distillation, info_nce
+from c2vsearch.training.pairs import Pair, batches, read_pairs
+from c2vsearch.training.warm_start import warm_start
+from tests.tiny_models import make_model, make_spec, make_tokenizer
+
+
+def unit(*shape: int) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(1)), dim=1)
+
+
+def test_info_nce_is_its_formula() -> None:
+    queries, documents = unit(3, 5), unit(7, 5)
+    total = 0.0
+    for i in range(3):
+        scores = [np.exp(float(queries[i] @ documents[j]) / 0.1) for j in range(7)]
+        total += -np.log(scores[i] / sum(scores))
+    assert info_nce(queries, documents, temperature=0.1).item() == pytest.approx(total / 3, rel=1e-5)
+
+
+def test_distillation_is_zero_only_for_the_same_ranking() -> None:
+    scores = unit(4, 6)
+    assert distillation(scores, scores, temperature=0.1, teacher_temperature=0.1).item() == pytest.approx(0, abs=1e-6)
+    p, q = (torch.softmax(x / 0.1, dim=1) for x in (scores, -scores))
+    expected = (p * (p / q).log()).sum(dim=1).mean().item()
+    actual = distillation(-scores, scores, temperature=0.1, teacher_temperature=0.1).item()
+    assert actual == pytest.approx(expected, rel=1e-4)
+
+
+def test_warm_start_equals_the_encoder() -> None:
+    """Before any step, both halves rank texts as the encoder does."""
+    model = make_model(make_spec(projector_residual=True, tied_token_embeddings=True))
+    for layer in model.decoder.layers:
+        for norm in (layer.input_layernorm, layer.post_attention_layernorm):
+            torch.nn.init.ones_(norm.weight)
+    torch.nn.init.ones_(model.decoder.norm.weight)
+    torch.nn.init.zeros_(model.projector.down.weight)
+    tokenizer = TextTokenizer(model.spec, encoder=make_tokenizer(), decoder=make_tokenizer())
+    texts = ["the quick brown fox", "a lazy dog .", "find a query that answers", "jumps over the dog : text"]
+    batch = collate(tokenizer.tokenize(texts))
+    with torch.inference_mode():
+        encoded = model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask)
+        expected = model.pool_encoder(encoded.last_hidden_state, batch.encoder_mask)
+    words = torch.nn.functional.normalize(model.encoder.get_input_embeddings().weight.detach(), dim=1)
+    warm_start(model, torch.cat([words, expected.repeat(50, 1)]), marker_scale=0.5, sharpness=20.0)
+    with torch.inference_mode():
+        states = model.states(batch)
+    for half in (states.context, states.eos):
+        rows = torch.nn.functional.normalize(half, dim=1)
+        correlation = np.corrcoef((rows @ rows.T).flatten(), (expected @ expected.T).flatten())[0, 1]
+        assert correlation > 0.95
+
+
+def test_pairs_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"query": " q1 ", "positive": "p1", "group": "g"}),
+        json.dumps({"query": "q2", "positive": " "}),
+    ]
+    path = tmp_path / "a.jsonl.xz"
+    path.write_bytes(lzma.compress("\n".join(lines).encode()))
+    assert read_pairs(path) == [Pair("q1", "p1", "g")]
+    bad = tmp_path / "b.jsonl"
+    bad.write_text(lines[0] + "\n{broken\n")
+    with pytest.raises(InvalidDataset, match=r"b\.jsonl line 2"):
+        read_pairs(bad)
+
+
+def test_batches_come_from_one_source_without_false_negatives() -> None:
+    sources = {name: [Pair(f"{name}{i % 40}", f"{name}{i}") for i in range(60)] for name in "ab"}
+    drawn = list(islice(batches(sources, {"b": 0.0}, size=8, seed=1), 20))
+    assert drawn == list(islice(batches(sources, {"b": 0.0}, size=8, seed=1), 20))
+    for batch in drawn:
+        assert len({pair.query for pair in batch}) == len(batch) == 8
+        assert all(pair.query.startswith("a") for pair in batch)
