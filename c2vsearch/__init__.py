@@ -40,7 +40,7 @@ _HOMES = {
     "load_encoder": "encoder",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 (the names are strings)
+__all__ = ["__version__", *sorted(_HOMES)]
 
 if not TYPE_CHECKING:  # hidden from mypy, which would otherwise accept any misspelt name
 

@@ -121,8 +121,6 @@ class SearchConfig:
     def __post_init__(self) -> None:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
         _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
-        _expect(
-            self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25"
-        )
+        _expect(self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25")
         _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
         _expect(self.rrf_k >= 1, f"rrf_k is {self.rrf_k}; expected at least 1")

@@ -1,0 +1,7 @@
+"""Embeddings in Parquet: immutable files of chunks with their vectors. Knows no torch and no FAISS."""
+
+from c2vsearch.shards.reader import Shard
+from c2vsearch.shards.schema import SHARD_SUFFIX
+from c2vsearch.shards.writer import write_shard
+
+__all__ = ["SHARD_SUFFIX", "Shard", "write_shard"]
