@@ -29,7 +29,7 @@ def _expect(condition: bool, message: str) -> None:
         raise InvalidConfig(message)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WalkConfig:
     """Which files are read.
 
@@ -49,7 +49,7 @@ class WalkConfig:
         _expect(self.max_file_bytes >= 1, f"max_file_bytes is {self.max_file_bytes}; expected at least 1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ChunkingConfig:
     """How documents are cut. Sizes are tokens of the encoder's own tokenizer.
 
@@ -77,7 +77,7 @@ class ChunkingConfig:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EncodingConfig:
     """How texts are turned into vectors. ``threads`` 0 means all the cores this process may use."""
 
@@ -89,7 +89,7 @@ class EncodingConfig:
         _expect(self.batch_size >= 1, f"batch_size is {self.batch_size}; expected at least 1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class IndexingConfig:
     """How embeddings are stored. A shard is the unit of commit: Ctrl-C loses at most one of them."""
 
@@ -101,7 +101,7 @@ class IndexingConfig:
         _expect(self.merge_below_rows >= 0, f"merge_below_rows is {self.merge_below_rows}; expected 0 or more")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchConfig:
     """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
 

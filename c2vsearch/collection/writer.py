@@ -214,7 +214,7 @@ class CollectionWriter:
                         rows = enumerate(shard.column("hash"))
                         self._reusable.update({value: (path, row) for row, value in rows})
                 except C2VSearchError:
-                    continue  # a damaged leftover is no source of vectors; if a version needs it, reading it will say so
+                    continue  # a damaged leftover gives no vectors; if a version needs it, reading it will say so
         return self._reusable
 
     def _delete_stale_rows(self) -> None:

@@ -1,0 +1,46 @@
+"""reStructuredText, verbatim, with its section titles. Levels follow the order in which underlines appear."""
+
+from __future__ import annotations
+
+import re
+
+from c2vsearch.ingest.text import decode
+from c2vsearch.records import Document, Heading, SourceFile
+
+_UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
+
+
+def read_rst(file: SourceFile, data: bytes) -> Document:
+    """A reStructuredText file."""
+    text = decode(data)
+    headings = rst_headings(text)
+    title = headings[0].title if headings else ""
+    return Document(id="", source=file.source, text=text, kind="rst", title=title, headings=tuple(headings))
+
+
+def rst_headings(text: str) -> list[Heading]:
+    r"""Titles with an underline, and with an overline as well.
+
+    >>> [(h.level, h.title) for h in rst_headings("Top\n===\n\nPart\n----\n\nMore\n----\n")]
+    [(1, 'Top'), (2, 'Part'), (2, 'More')]
+    """
+    lines = text.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    styles: list[str] = []
+    headings: list[Heading] = []
+    for number in range(1, len(lines)):
+        title, under = lines[number - 1].rstrip(), lines[number].rstrip()
+        match = _UNDERLINE.match(under)
+        if not match or not title.strip() or _UNDERLINE.match(title) or len(under) < len(title.strip()):
+            continue
+        over = number >= 2 and lines[number - 2].rstrip() == under
+        if not over and title[0].isspace():
+            continue  # indented text above a line of dashes is no title
+        style = match.group(1) * (2 if over else 1)
+        if style not in styles:
+            styles.append(style)
+        start = starts[number - 2] if over else starts[number - 1]
+        headings.append(Heading(start, styles.index(style) + 1, title.strip().replace("``", "").replace("`", "")))
+    return headings
