@@ -105,6 +105,9 @@ class IndexingConfig:
 class SearchConfig:
     """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
 
+    ``dense_weight`` is the share of the dense leg in the fused score, ``rerank_weight`` that of the second look
+    in the reranked one; both were chosen over eight evaluation sets together (docs/benchmarks.md).
+
     >>> SearchConfig(k=0)
     Traceback (most recent call last):
     ...
@@ -116,11 +119,14 @@ class SearchConfig:
     mode: Mode = "hybrid"
     rerank: bool = False
     rerank_candidates: int = 20
-    rrf_k: int = 60
+    dense_weight: float = 0.7
+    rerank_weight: float = 0.3
 
     def __post_init__(self) -> None:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
         _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
         _expect(self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25")
         _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
-        _expect(self.rrf_k >= 1, f"rrf_k is {self.rrf_k}; expected at least 1")
+        for name in ("dense_weight", "rerank_weight"):
+            value = getattr(self, name)
+            _expect(0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")

@@ -22,7 +22,7 @@ from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.errors import InvalidConfig, MissingDependency, UnreadableDocument
 from c2vsearch.ingest import READING, read_document, walk
-from c2vsearch.records import Chunk, Document, FileReport, SourceFile
+from c2vsearch.records import Chunk, Document, FileReport, FileStatus, SourceFile
 
 BATCHES_AHEAD = 4
 
@@ -237,7 +237,7 @@ class _Sync:
             reason = f"needs-extra:{extra.group(1) if extra else '?'}"
             return _Work(file, FileReport(file.source, "skipped", reason, str(error)), hint=str(error))
         except UnreadableDocument as error:
-            status = "failed" if error.reason in {"permission", "unreadable"} else "skipped"
+            status: FileStatus = "failed" if error.reason in {"permission", "unreadable"} else "skipped"
             return _Work(file, FileReport(file.source, status, error.reason, str(error)))
         known = self._writer.sources.get(file.source)
         if (

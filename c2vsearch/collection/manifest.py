@@ -143,3 +143,12 @@ def _parse(data: dict[str, Any]) -> Manifest:
 def describe(root: Path, path: Path, *, rows: int = 0) -> FileEntry:
     """The entry of a finished file."""
     return FileEntry(path.relative_to(root).as_posix(), path.stat().st_size, artifacts.checksum(path), rows)
+
+
+def describe_fingerprint(fingerprint: Fingerprint) -> str:
+    """A fingerprint in a few words.
+
+    >>> describe_fingerprint(Fingerprint("c2v-mini", "0123456789abcdef", 768, "concat"))
+    'c2v-mini@01234567 (768 dimensions)'
+    """
+    return f"{fingerprint.name}@{fingerprint.revision[:8]} ({fingerprint.dim} dimensions)"

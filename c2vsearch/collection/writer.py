@@ -25,7 +25,15 @@ from numpy.typing import NDArray
 from c2vsearch import __version__, artifacts
 from c2vsearch.collection import layout, tables
 from c2vsearch.collection.collection import Collection
-from c2vsearch.collection.manifest import FileEntry, LexicalEntry, Manifest, SegmentEntry, SourceState, describe
+from c2vsearch.collection.manifest import (
+    FileEntry,
+    LexicalEntry,
+    Manifest,
+    SegmentEntry,
+    SourceState,
+    describe,
+    describe_fingerprint,
+)
 from c2vsearch.config import ChunkingConfig, IndexingConfig
 from c2vsearch.errors import C2VSearchError, EncoderMismatch, IndexLocked, InvalidConfig
 from c2vsearch.index import lexical, vectors
@@ -364,15 +372,6 @@ def _refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint, source
         raise InvalidConfig(
             f"{root} is the index of {old.root}; expected {source_root}: give another place with --index, or --rebuild"
         )
-
-
-def describe_fingerprint(fingerprint: Fingerprint) -> str:
-    """A fingerprint in a few words.
-
-    >>> describe_fingerprint(Fingerprint("c2v-mini", "0123456789abcdef", 768, "concat"))
-    'c2v-mini@01234567 (768 dimensions)'
-    """
-    return f"{fingerprint.name}@{fingerprint.revision[:8]} ({fingerprint.dim} dimensions)"
 
 
 def _sweep(root: Path) -> None:

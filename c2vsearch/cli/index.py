@@ -1,0 +1,194 @@
+"""`c2vsearch index`: build an index, or bring it up to date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from c2vsearch.cli.console import duration, messages, plain_table, print_json
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, WalkConfig
+from c2vsearch.errors import InvalidConfig
+from c2vsearch.terminal import visible, visible_line
+
+if TYPE_CHECKING:
+    from c2vsearch.indexing import IndexReport, Progress
+
+EXAMPLES = """Examples:
+
+c2vsearch index ~/notes
+
+c2vsearch index docs --include '*.md' --index /srv/indexes/docs"""
+PROBLEMS_SHOWN = 8
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
+
+
+def index(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory, or one file.")],
+    place: Annotated[
+        Path | None,
+        typer.Option("--index", envvar="C2VSEARCH_INDEX", help="Its place; ./indexes/<DIR name> by default."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="A bundled model by name, or the folder of one.")] = DEFAULT_MODEL,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="No files that match; repeatable.")] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files as well.")] = False,
+    no_ignore: Annotated[
+        bool, typer.Option("--no-ignore", help="Do not honour .gitignore and .c2vsearchignore.")
+    ] = False,
+    max_file_size: Annotated[str, typer.Option(metavar="SIZE", help="Skip larger files, e.g. 500kB, 20MB.")] = "20MB",
+    max_tokens: Annotated[int, typer.Option(help="Tokens of a chunk, at most.")] = ChunkingConfig.max_tokens,
+    overlap_tokens: Annotated[int, typer.Option(help="Tokens a chunk repeats of the one before, at most.")] = (
+        ChunkingConfig.overlap_tokens
+    ),
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Start again from nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
+) -> None:
+    """Index a directory, or bring its index up to date: only what changed is embedded again.
+
+    Markdown, text, HTML, reStructuredText and source code; PDF and Word with their extras. Ctrl-C keeps what is
+    finished, and the same command goes on from there.
+    """
+    from c2vsearch.indexing import IndexingInterrupted, index_directory
+
+    walking = WalkConfig(
+        hidden=hidden, ignore_files=not no_ignore, max_file_bytes=parse_size(max_file_size),
+        include=tuple(include or ()), exclude=tuple(exclude or ()),
+    )  # fmt: skip
+    chunking = ChunkingConfig(
+        max_tokens=max_tokens, overlap_tokens=overlap_tokens,
+        context_tokens=min(ChunkingConfig.context_tokens, max_tokens // 3),
+    )  # fmt: skip
+    interrupted = False
+    with _progress(quiet=quiet or as_json) as on_progress:
+        try:
+            report = index_directory(
+                directory, index=place, encoder=model, walking=walking, chunking=chunking, rebuild=rebuild,
+                on_progress=on_progress,
+            )  # fmt: skip
+        except IndexingInterrupted as stop:
+            report, interrupted = stop.report, True
+    if as_json:
+        print_json(_record(report))
+    elif not quiet:
+        _summary(report, interrupted=interrupted, default_place=place is None)
+    if interrupted:
+        raise typer.Exit(130)
+    if any(file.status == "failed" for file in report.files):
+        raise typer.Exit(1)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size as people write it.
+
+    >>> parse_size("20MB"), parse_size("1.5k")
+    (20000000, 1500)
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise InvalidConfig(f"--max-file-size is {text!r}; expected a number of bytes, or one with kB, MB or GB")
+    return int(float(match.group(1)) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match.group(2).lower()])
+
+
+def _progress(*, quiet: bool) -> AbstractContextManager[Callable[[Progress], None] | None]:
+    console = messages()
+    if quiet:
+        return nullcontext(None)
+    return _Bar(console) if console.is_terminal else nullcontext(_Lines(console))
+
+
+class _Bar:
+    """A live line on a terminal: share of the bytes, files, chunks, tokens a second, time left."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=console, transient=True)
+        self._task = self._bar.add_task("reading", total=None, detail="")
+
+    def __enter__(self) -> Callable[[Progress], None]:
+        self._bar.__enter__()
+        return self._update
+
+    def __exit__(self, *details: Any) -> None:
+        self._bar.__exit__(*details)
+
+    def _update(self, progress: Progress) -> None:
+        self._bar.update(
+            self._task, description="embedding", total=max(progress.bytes, 1), completed=progress.bytes_done,
+            detail=_detail(progress),
+        )  # fmt: skip
+
+
+class _Lines:
+    """A plain line now and then where no terminal is."""
+
+    def __init__(self, console: Any, *, every_s: float = 10.0) -> None:
+        self._console, self._every_s, self._last_s = console, every_s, 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.seconds - self._last_s >= self._every_s:
+            self._last_s = progress.seconds
+            left = progress.seconds * (progress.bytes / max(progress.bytes_done, 1) - 1)
+            self._console.print(f"{_detail(progress)}, about {duration(left)} left")
+
+
+def _detail(progress: Progress) -> str:
+    rate = progress.tokens / progress.seconds if progress.seconds else 0
+    return f"{progress.files_done}/{progress.files} files, {progress.chunks} chunks, {rate:,.0f} tokens/s"
+
+
+def _summary(report: IndexReport, *, interrupted: bool, default_place: bool) -> None:
+    console = messages()
+    if report.settings_changed:
+        console.print(f"Everything was read again, because settings changed: {report.settings_changed}")
+    table = plain_table("files", "", right=("files",))
+    for state, count in report.counts.items():
+        table.add_row(str(count), visible_line(state))
+    console.print(table)
+    problems = [file for file in report.files if file.status in {"skipped", "failed"}]
+    for file in problems[:PROBLEMS_SHOWN]:
+        console.print(f"  {visible_line(file.source)}: {file.reason}, {visible_line(file.detail)}", style="dim")
+    if len(problems) > PROBLEMS_SHOWN:
+        console.print(f"  ... and {len(problems) - PROBLEMS_SHOWN} more: c2vsearch status --problems", style="dim")
+    for hint in report.hints:
+        console.print(visible(hint))
+    rate = f", {report.tokens / report.seconds:,.0f} tokens/s" if report.tokens and report.seconds > 0 else ""
+    made = (
+        f"{report.encoded} embedded, {report.reused} reused" if report.encoded or report.reused else "nothing to embed"
+    )
+    console.print(
+        f"{report.chunks} chunks in {visible_line(str(report.index))} ({made}) in {duration(report.seconds)}{rate}"
+    )
+    if interrupted:
+        console.print("Interrupted. What is finished is kept; the same command goes on from there.")
+    elif report.chunks:
+        where = "" if default_place else f" --index {visible_line(str(report.index))}"
+        console.print(f'Next: c2vsearch query "your question"{where}', style="bold")
+    else:
+        console.print("There is nothing to search yet: no file had text that could be read.")
+
+
+def _record(report: IndexReport) -> dict[str, Any]:
+    return {
+        "index": str(report.index), "root": str(report.root), "version": report.version, "counts": report.counts,
+        "chunks": report.chunks, "encoded": report.encoded, "reused": report.reused, "tokens": report.tokens,
+        "seconds": round(report.seconds, 3),
+        "problems": [
+            {"path": file.source, "status": file.status, "reason": file.reason, "detail": file.detail}
+            for file in report.files if file.status in {"skipped", "failed"}
+        ],
+    }  # fmt: skip

@@ -1,0 +1,118 @@
+"""`c2vsearch status`: what is in an index, what was left out and why, what is stale."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from c2vsearch.cli.console import plain_table, print_json, results, size
+from c2vsearch.cli.find_index import find_index
+from c2vsearch.terminal import visible_line
+
+if TYPE_CHECKING:
+    from c2vsearch.collection import Collection
+
+EXAMPLES = """Examples:
+
+c2vsearch status --problems
+
+c2vsearch status --index indexes/handbook --verify"""
+
+
+def status(
+    place: Annotated[
+        Path | None,
+        typer.Option("--index", envvar="C2VSEARCH_INDEX", help="The index; by default the latest under ./indexes."),
+    ] = None,
+    problems: Annotated[bool, typer.Option("--problems", help="Every file that was skipped or failed.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare every byte with what was recorded.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Show what an index holds: counts, sizes, model, versions, and whether the files have changed since."""
+    from c2vsearch.collection import Collection
+
+    collection = Collection.open(find_index(place))
+    facts = _facts(collection)
+    if verify:
+        facts["verified_files"] = collection.verify()
+    if as_json:
+        print_json(facts)
+        return
+    console = results()
+    table = plain_table("", "")
+    for key, value in _lines(facts):
+        table.add_row(key, visible_line(str(value)))
+    console.print(table)
+    if problems:
+        for problem in facts["problems"]:
+            console.print(f"{visible_line(problem['path'])}: {problem['reason']}, {visible_line(problem['detail'])}")
+    if facts["stale"] and any(facts["stale"].values()):
+        console.print(
+            f"The files have changed since. Bring the index up to date: c2vsearch index {visible_line(facts['root'])}"
+        )
+
+
+def _facts(collection: Collection) -> dict[str, Any]:
+    manifest, stats = collection.manifest, collection.stats()
+    sources = collection.sources.values()
+    return {
+        "index": str(collection.root),
+        "root": manifest.root,
+        "version": manifest.version,
+        "versions": list(stats.versions),
+        "created": manifest.created,
+        "model": dataclasses.asdict(manifest.fingerprint),
+        "chunking": dataclasses.asdict(manifest.chunking),
+        "files": {key: manifest.counts[key] for key in manifest.counts if key.startswith("sources_")},
+        "chunks": stats.chunks,
+        "bytes": {"shards": stats.bytes_shards, "vectors": stats.bytes_vectors, "lexical": stats.bytes_lexical},
+        "problems": [
+            {"path": state.source, "status": state.status, "reason": state.reason, "detail": state.detail}
+            for state in sources
+            if state.status != "indexed"
+        ],
+        "stale": _stale(collection),
+    }
+
+
+def _stale(collection: Collection) -> dict[str, int] | None:
+    """New, changed and deleted files by a quick walk under the default rules; None when the root is not there."""
+    from c2vsearch.config import WalkConfig
+    from c2vsearch.ingest import walk
+    from c2vsearch.records import SourceFile
+
+    root = Path(collection.manifest.root)
+    if not root.exists():
+        return None
+    found = {entry.source: entry for entry in walk(root, config=WalkConfig()) if isinstance(entry, SourceFile)}
+    known = collection.sources
+    indexed = {source for source, state in known.items() if state.status == "indexed"}
+    changed = [
+        source
+        for source, entry in found.items()
+        if source in indexed
+        and (entry.size_bytes, entry.mtime_ns) != (known[source].size_bytes, known[source].mtime_ns)
+    ]
+    return {"new": len(set(found) - set(known)), "changed": len(changed), "deleted": len(indexed - set(found))}
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    model, stale = facts["model"], facts["stale"]
+    files = ", ".join(f"{count} {key.removeprefix('sources_')}" for key, count in facts["files"].items())
+    sizes = ", ".join(f"{key} {size(value)}" for key, value in facts["bytes"].items())
+    lines = [
+        ("index", facts["index"]),
+        ("of", facts["root"]),
+        ("files", files or "none"),
+        ("chunks", f"{facts['chunks']} (at most {facts['chunking']['max_tokens']} tokens)"),
+        ("size", sizes),
+        ("model", f"{model['name']}@{model['revision'][:8]}, {model['dim']} dimensions"),
+        ("version", f"{facts['version']} of {facts['created']} (kept: {', '.join(map(str, facts['versions']))})"),
+        ("since then", "the root is not there" if stale is None else ", ".join(f"{v} {k}" for k, v in stale.items())),
+    ]
+    if "verified_files" in facts:
+        lines.append(("verified", f"{facts['verified_files']} files, every byte as recorded"))
+    return lines

@@ -1,0 +1,115 @@
+"""Questions and judgements in BEIR layout: ``queries.jsonl``, ``qrels/test.tsv``, and maybe ``corpus.jsonl``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from c2vsearch.chunking import chunk_document
+from c2vsearch.collection import CollectionWriter, SourceState
+from c2vsearch.config import ChunkingConfig
+from c2vsearch.embed import embed_chunks
+from c2vsearch.encoder import Encoder
+from c2vsearch.errors import InvalidDataset
+from c2vsearch.records import Chunk, Document
+
+CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
+DOCUMENTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Queries by id, and for each the documents that answer it with how well (above 0)."""
+
+    queries: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+
+
+def is_beir(folder: Path) -> bool:
+    """Whether a folder holds a corpus of its own in BEIR layout."""
+    return (folder / CORPUS).is_file()
+
+
+def read_questions(queries: Path, qrels: Path) -> Questions:
+    """Read both files; queries nobody judged are left out.
+
+    Raises:
+        InvalidDataset: A file is missing or a line of it cannot be read; the message has its number.
+    """
+    texts = {str(row["_id"]): str(row["text"]) for row in _objects(queries, ("_id", "text"))}
+    judged: dict[str, dict[str, int]] = {}
+    for number, cells in _rows(qrels):
+        try:
+            query, document, relevance = cells[0], cells[-2], int(float(cells[-1]))
+        except (IndexError, ValueError) as error:
+            if number == 1:  # the header
+                continue
+            raise InvalidDataset(
+                f"{qrels} line {number}: expected query-id, corpus-id and score, tab-separated"
+            ) from error
+        if query not in texts:
+            raise InvalidDataset(f"{qrels} line {number}: the query {query!r} is not in {queries}")
+        if relevance > 0:
+            judged.setdefault(query, {})[document] = relevance
+    if not judged:
+        raise InvalidDataset(f"{qrels} judges no document as relevant")
+    return Questions({query: texts[query] for query in judged}, judged)
+
+
+def index_corpus(corpus: Path, place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None) -> None:
+    """Index a BEIR corpus, each document under its id, so that published figures can be compared.
+
+    Titles are embedded with the text, in front of it. By default a document is one chunk as long as the model reads.
+    """
+    settings = chunking or ChunkingConfig(max_tokens=encoder.max_tokens, overlap_tokens=0)
+    with CollectionWriter.open(place, fingerprint=encoder.fingerprint, chunking=settings, rebuild=True) as writer:
+        pending: list[Chunk] = []
+        for number, row in enumerate(_objects(corpus, ("_id", "text")), start=1):
+            title, name = str(row.get("title") or ""), str(row["_id"])
+            document = Document(id=name, source=name, text=str(row["text"]), kind="text", title=title)
+            if not document.text.strip():
+                document = Document(id=name, source=name, text=title or "(empty)", kind="text")
+            chunks = chunk_document(document, tokenizer=encoder.tokenizer, config=settings)
+            writer.record_source(SourceState(name, len(document.text), 0, doc_id=name, chunks=len(chunks)))
+            pending += chunks
+            if number % DOCUMENTS_AT_ONCE == 0:
+                _store(writer, pending, encoder)
+                pending = []
+        _store(writer, pending, encoder)
+        writer.commit()
+
+
+def _store(writer: CollectionWriter, chunks: list[Chunk], encoder: Encoder) -> None:
+    if chunks:
+        writer.add(chunks, embed_chunks(chunks, encoder=encoder, reuse=lambda hashes: {}).rows)
+
+
+def _objects(path: Path, keys: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+            missing = [key for key in keys if key not in row]
+        except (ValueError, TypeError) as error:
+            raise InvalidDataset(f"{path} line {number}: not a JSON object") from error
+        if missing or not isinstance(row, dict):
+            raise InvalidDataset(f"{path} line {number}: no {' and no '.join(missing)}; expected {', '.join(keys)}")
+        yield row
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    for number, line in _lines(path):
+        yield number, next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidDataset(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,246 @@
+"""The front door of the library: open an index, search it, get cited context for a prompt."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from c2vsearch.collection import Collection
+from c2vsearch.collection.manifest import describe_fingerprint
+from c2vsearch.config import SearchConfig
+from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
+from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
+from c2vsearch.records import Hit, Mode, Passage
+from c2vsearch.search.pipeline import check_query, search
+from c2vsearch.search.rerank import LateInteraction, Reranker
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Cited passages for a prompt: ``text`` is ready to paste, ``passages`` says where each part is from."""
+
+    text: str
+    passages: tuple[Passage, ...]
+    tokens: int
+
+
+class Retriever:
+    r"""Search over one version of an index.
+
+    >>> import tempfile
+    >>> from c2vsearch import index_directory
+    >>> place = tempfile.TemporaryDirectory()
+    >>> _ = Path(place.name, "a.md").write_text("# Ferries\n\nThe ferry leaves at nine.")
+    >>> _ = index_directory(place.name, index=Path(place.name, "index"), encoder="hash")
+    >>> with Retriever.open(Path(place.name, "index")) as retriever:
+    ...     [hit] = retriever.search("when does the ferry leave", k=1)
+    >>> hit.source, hit.start_line, hit.end_line
+    ('a.md', 1, 3)
+    >>> place.cleanup()
+    """
+
+    def __init__(self, collection: Collection, encoder: Encoder | str | Path | None = None) -> None:
+        self.collection = collection
+        self._given = encoder
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, encoder: Encoder | str | Path | None = None, version: int | None = None
+    ) -> Retriever:
+        """Open an index directory.
+
+        Args:
+            path: The index.
+            encoder: The model that made it, when it lies somewhere else now; found by the name in the index otherwise.
+            version: An older version; the newest by default.
+
+        Raises:
+            IndexNotFound: There is no index there, or no such version.
+            EncoderMismatch: The encoder given is not the one that made the index.
+            CorruptFile: The index is damaged.
+        """
+        retriever = cls(Collection.open(path, version=version), encoder)
+        if encoder is not None:
+            retriever._check(retriever.encoder)
+        return retriever
+
+    def search(
+        self,
+        text: str,
+        *,
+        k: int = SearchConfig.k,
+        mode: Mode = SearchConfig.mode,
+        rerank: bool = SearchConfig.rerank,
+        instruction: str | None = None,
+        candidates: int = SearchConfig.candidates,
+    ) -> list[Hit]:
+        """The k best chunks for a query, best first.
+
+        Args:
+            text: The query.
+            k: Hits to return, at most.
+            mode: "hybrid", "dense" or "bm25".
+            rerank: Look at the best candidates again, token by token.
+            instruction: What the search is for; the model's default task by default.
+            candidates: Chunks each leg contributes.
+
+        Raises:
+            InvalidQuery: The query is empty.
+            InvalidConfig: A number or mode that cannot be.
+        """
+        config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
+        return self.search_with(text, config, instruction=instruction)
+
+    def search_batch(
+        self,
+        texts: Sequence[str],
+        *,
+        k: int = SearchConfig.k,
+        mode: Mode = SearchConfig.mode,
+        rerank: bool = SearchConfig.rerank,
+        instruction: str | None = None,
+        candidates: int = SearchConfig.candidates,
+    ) -> list[list[Hit]]:
+        """One list of hits a query, in their order; the queries are encoded together."""
+        config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
+        return self.search_batch_with(texts, config, instruction=instruction)
+
+    def search_with(self, text: str, config: SearchConfig, *, instruction: str | None = None) -> list[Hit]:
+        """`search` with all settings in one object."""
+        return self.search_batch_with([text], config, instruction=instruction)[0]
+
+    def search_batch_with(
+        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None
+    ) -> list[list[Hit]]:
+        """`search_batch` with all settings in one object."""
+        queries = [check_query(text) for text in texts]
+        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(queries, instruction=instruction)
+        return [
+            self._search(query, config, vectors[number] if vectors is not None else None)
+            for number, query in enumerate(queries)
+        ]
+
+    def context(
+        self, text: str, *, max_tokens: int = 1500, k: int = 20, mode: Mode = SearchConfig.mode,
+        rerank: bool = SearchConfig.rerank, instruction: str | None = None,
+    ) -> Context:  # fmt: skip
+        """The best passages for a query, numbered and cited, within a budget.
+
+        Overlapping and adjoining chunks of one document become one passage. Whole passages are taken, best
+        first, while they fit; a budget too small for the first gives an empty context.
+
+        Args:
+            text: The query.
+            max_tokens: Tokens of the whole text, citations included, by the tokenizer of the index's model.
+            k: Chunks to draw from.
+            mode: As in `search`.
+            rerank: As in `search`.
+            instruction: As in `search`.
+        """
+        if max_tokens < 1:
+            raise InvalidConfig(f"max_tokens is {max_tokens}; expected at least 1")
+        hits = self.search(text, k=k, mode=mode, rerank=rerank, instruction=instruction)
+        passages: list[Passage] = []
+        total = 0
+        for group in _merged(hits):
+            number = len(passages) + 1
+            citation, body = _citation(group), _joined(group)
+            tokens = len(self.encoder.tokenizer.token_spans(f"[{number}] {citation}\n{body}\n\n"))
+            if total + tokens > max_tokens:
+                continue
+            total += tokens
+            passages.append(Passage(number, citation, body, tokens, tuple(hit.id for hit in group)))
+        body = "\n\n".join(f"[{passage.number}] {passage.citation}\n{passage.text}" for passage in passages)
+        return Context(body, tuple(passages), total)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The model of the index, loaded when it is first needed: a keyword search never does.
+
+        Raises:
+            EncoderMismatch: The model of that name is not the one that made the index.
+        """
+        given = self._given if self._given is not None else self.collection.manifest.fingerprint.name
+        try:
+            encoder = given if isinstance(given, Encoder) else load_encoder(given)
+        except ModelNotFound as error:
+            raise ModelNotFound(f"{error}; the index was built with it: say where it is with --model PATH") from error
+        self._check(encoder)
+        return encoder
+
+    @cached_property
+    def _reranker(self) -> Reranker:
+        if not isinstance(self.encoder, TokenEncoder):
+            raise InvalidConfig(
+                f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without rerank"
+            )
+        return LateInteraction(self.encoder)
+
+    def _search(self, query: str, config: SearchConfig, vector: NDArray[np.float32] | None) -> list[Hit]:
+        reranker = self._reranker if config.rerank else None
+        hits = search(self.collection, query, vector=vector, config=config, reranker=reranker)
+        return [dataclasses.replace(hit, root=self.collection.manifest.root) for hit in hits]
+
+    def _check(self, encoder: Encoder) -> None:
+        made = self.collection.manifest.fingerprint
+        if encoder.fingerprint != made:
+            raise EncoderMismatch(
+                f"{self.collection.root} was built with {describe_fingerprint(made)}; the model at hand is "
+                f"{describe_fingerprint(encoder.fingerprint)}: build the index again with --rebuild, or give the model "
+                "that made it with --model"
+            )
+
+    def close(self) -> None:
+        """Let go of the files and the model."""
+        self.__dict__.pop("encoder", None)
+        self.__dict__.pop("_reranker", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _merged(hits: Sequence[Hit]) -> list[list[Hit]]:
+    """Hits in groups that overlap or adjoin in one document, each in reading order; groups by their best hit."""
+    groups: list[list[Hit]] = []
+    for hit in sorted(hits, key=lambda hit: (hit.source, hit.start)):
+        last = groups[-1][-1] if groups else None
+        if last is not None and last.source == hit.source and hit.start <= max(h.end for h in groups[-1]) + 2:
+            groups[-1].append(hit)
+        else:
+            groups.append([hit])
+    return sorted(groups, key=lambda group: min(hit.rank for hit in group))
+
+
+def _joined(group: Sequence[Hit]) -> str:
+    """The text the group covers, each character once."""
+    text, end = group[0].text, group[0].end
+    for hit in group[1:]:
+        if hit.end > end:
+            gap = "\n\n" if hit.start > end else ""
+            text += gap + hit.text[max(0, end - hit.start) :]
+            end = hit.end
+    return text
+
+
+def _citation(group: Sequence[Hit]) -> str:
+    first = group[0]
+    if first.page is not None:
+        last_page = max(hit.page or first.page for hit in group)
+        place = f"page {first.page}" if last_page == first.page else f"pages {first.page}-{last_page}"
+        return f"{first.source}, {place}"
+    lines = f"{first.source}:{first.start_line}-{max(hit.end_line for hit in group)}"
+    return f"{lines} ({' > '.join(first.heading_path)})" if first.heading_path else lines
