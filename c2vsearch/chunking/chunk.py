@@ -121,11 +121,12 @@ class _Cutter:
     def _section_spans(self, section: Section) -> Iterator[Span]:
         """Greedy packing of the section's paragraphs; too long ones in their sentences, those in tokens."""
         budget = self._budget(section)
-        start, end = -1, -1
-        for unit in self._units(section, budget):
-            if start >= 0 and not self._fits(start, unit[1], budget):
+        following = max(budget - self._config.overlap_tokens, budget // 2)  # later chunks leave room for the overlap
+        start, end, room = -1, -1, budget
+        for unit in self._units(section, following):
+            if start >= 0 and not self._fits(start, unit[1], room):
                 yield start, end
-                start = -1
+                start, room = -1, following
             if start < 0:
                 start = unit[0]
             end = unit[1]

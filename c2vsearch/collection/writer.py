@@ -62,6 +62,7 @@ class CollectionWriter:
         self._added: list[FileEntry] = []
         self._buffer: list[tuple[Chunk, NDArray[np.float32]]] = []
         self._stale: set[str] = set()
+        self._revived: set[str] = set()
         self._reusable: dict[str, tuple[Path, int]] | None = None
 
     @classmethod
@@ -206,8 +207,9 @@ class CollectionWriter:
         known = self.base.manifest.shards if self.base else ()
         if all(entry.name != other.name for other in (*known, *self._added)):
             self._added.append(entry)
-        else:  # the very same rows were there before and removed since: they count again
+        else:  # the very same rows are in a shard of the last version: they count again, whatever was removed
             self._deletes.pop(entry.name, None)
+            self._revived.add(entry.name)
         if self._reusable is not None:
             self._reusable.update({chunk.hash: (path, place) for place, (chunk, _) in enumerate(part)})
 
@@ -227,11 +229,14 @@ class CollectionWriter:
 
     def _delete_stale_rows(self) -> None:
         for entry in self.base.manifest.shards if self._stale and self.base else ():
+            if entry.name in self._revived:
+                continue
             sources = Shard(self.root / entry.name).column("source")
             gone = {row for row, source in enumerate(sources) if source in self._stale}
             if gone:
                 self._deletes.setdefault(entry.name, set()).update(gone)
         self._stale.clear()
+        self._revived.clear()
 
     def _compacted(self, shards: list[FileEntry]) -> list[FileEntry]:
         """Rewrite shards that are mostly deleted, and join many small ones; vectors are copied, not computed."""
@@ -390,10 +395,10 @@ def _sweep(root: Path) -> None:
             return  # a manifest that cannot be read may need any file: sweep nothing
     directories = {str(Path(name).parent) for name in needed}
     for room in (layout.SHARDS, layout.VECTORS, layout.DELETES, layout.SOURCES):
-        for path in (root / room).glob("*"):
+        for path in sorted((root / room).glob("*")):
             if f"{room}/{path.name}" not in needed and not _pending(path):
                 path.unlink(missing_ok=True)
-    for path in (root / layout.LEXICAL).glob("*"):
+    for path in sorted((root / layout.LEXICAL).glob("*")):
         if f"{layout.LEXICAL}/{path.name}" not in directories:
             shutil.rmtree(path, ignore_errors=True)
 

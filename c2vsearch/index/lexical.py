@@ -75,7 +75,7 @@ def write_version(
     with storage_errors():
         directory.mkdir(parents=True)
         if previous is not None:
-            for path in previous.iterdir():
+            for path in sorted(previous.iterdir()):
                 _link(path, directory / path.name)
         index = _open(directory)
         writer = index.writer(heap_size=64_000_000, num_threads=1)
@@ -95,7 +95,7 @@ def write_version(
             if "No space left" in str(error) or "File too large" in str(error):
                 raise OSError(28, os.strerror(28), str(directory)) from error
             raise
-        for path in directory.iterdir():
+        for path in sorted(directory.iterdir()):
             if path.name.startswith(".tantivy"):
                 path.unlink()
             else:

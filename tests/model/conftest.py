@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.tiny_models import make_spec, make_tokenizer
 
 from c2vsearch.model.tokens import TextTokenizer
+from tests.tiny_models import make_spec, make_tokenizer
 
 
 @pytest.fixture

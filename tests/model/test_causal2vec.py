@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.tiny_models import DECODERS, make_model, make_spec, make_tokenizer
 
 from c2vsearch.model.batch import collate
 from c2vsearch.model.reference import embed_one
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
+from tests.tiny_models import DECODERS, make_model, make_spec, make_tokenizer
 
 TEXTS = [
     "the quick brown fox jumps over the lazy dog .",
