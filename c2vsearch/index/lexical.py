@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,6 @@ from c2vsearch.records import Chunk
 
 # Whoever changes how text becomes terms changes this name: an index of another analysis is refused by it.
 ANALYSIS = "words-nfkc-fold-stem-en-cjk-bigrams-1"
-HEADING_BOOST = 1.0
 MAX_QUERY_TERMS = 1024
 
 # Scripts written without spaces: their runs become pairs of neighbouring characters.
@@ -53,10 +53,14 @@ def spaced(text: str) -> str:
     return _UNSPACED.sub(bigrams, unicodedata.normalize("NFKC", text))
 
 
-def query_terms(text: str) -> list[str]:
-    """The distinct terms of a query without stop words (unless it has nothing else), in order, at most 1,024."""
-    words = list(dict.fromkeys(_analyzer().analyze(spaced(text))))
-    return ([word for word in words if word not in _stop_terms()] or words)[:MAX_QUERY_TERMS]
+def query_terms(text: str) -> dict[str, int]:
+    """The terms of a query and how often each stands in it, without stop words (unless it has nothing else).
+
+    At most 1,024 of them, in order.
+    """
+    counts = Counter(_analyzer().analyze(spaced(text)))
+    kept = {term: count for term, count in counts.items() if term not in _stop_terms()} or dict(counts)
+    return dict(list(kept.items())[:MAX_QUERY_TERMS])
 
 
 @functools.cache
@@ -121,10 +125,10 @@ class LexicalIndex:
         if not terms or k < 1:
             return []
         clauses = []
-        for term in terms:
-            body = tantivy.Query.term_query(schema, "body", term)
-            head = tantivy.Query.boost_query(tantivy.Query.term_query(schema, "head", term), HEADING_BOOST)
-            clauses += [(tantivy.Occur.Should, body), (tantivy.Occur.Should, head)]
+        for term, count in terms.items():
+            for field in ("head", "body"):
+                clause = tantivy.Query.boost_query(tantivy.Query.term_query(schema, field, term), float(count))
+                clauses.append((tantivy.Occur.Should, clause))
         result = self._searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False)
         found = [(self._searcher.doc(address)["key"][0], float(score)) for score, address in result.hits]
         return sorted(found, key=lambda item: (-item[1], item[0]))
