@@ -22,9 +22,16 @@ def windows(text: str, *, tokenizer: Tokenizer, max_tokens: int) -> list[tuple[s
     spans = tokenizer.token_spans(text)
     if len(spans) <= max_tokens:
         return [(text, max(1, len(spans)))]
-    starts = range(0, len(spans), max_tokens)
-    groups = [spans[start : start + max_tokens] for start in starts]
-    return [(text[group[0][0] : group[-1][1]], len(group)) for group in groups]
+    pieces: list[tuple[str, int]] = []
+    first = 0
+    while first < len(spans):
+        last = min(first + max_tokens, len(spans))
+        # A word cut in two may have more tokens than it had as one: measured, not assumed.
+        while last > first + 1 and len(tokenizer.token_spans(text[spans[first][0] : spans[last - 1][1]])) > max_tokens:
+            last -= 1
+        pieces.append((text[spans[first][0] : spans[last - 1][1]], last - first))
+        first = last
+    return pieces
 
 
 def encode_in_windows(
@@ -34,9 +41,11 @@ def encode_in_windows(
 
     Shape: (N, D) for N texts; ``encode`` gives unit rows.
     """
-    # Few texts have more characters than tokens allow: only those are tokenised to be cut.
+    # No tokenizer makes more tokens than bytes: only longer texts are tokenised to be cut.
     pieces = [
-        windows(text, tokenizer=tokenizer, max_tokens=max_tokens) if len(text) > max_tokens else [(text, 1)]
+        windows(text, tokenizer=tokenizer, max_tokens=max_tokens)
+        if len(text.encode("utf-8", "replace")) > max_tokens
+        else [(text, 1)]
         for text in texts
     ]
     rows = encode([piece for group in pieces for piece, _ in group])

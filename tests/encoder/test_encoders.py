@@ -88,6 +88,24 @@ def test_windows_hold_every_token() -> None:
     assert all(count <= 7 for _, count in pieces)
 
 
+def test_a_window_whose_words_break_in_more_pieces_still_fits() -> None:
+    class Growing:
+        """Reads "abcd" as one token and any piece of it as its letters."""
+
+        def token_spans(self, text: str) -> list[tuple[int, int]]:
+            spans, at = [], 0
+            while at < len(text):
+                step = 4 if text[at : at + 4] == "abcd" else 1
+                spans.append((at, at + step))
+                at += step
+            return spans
+
+    text = "xab" + "abcd" * 9 + "cd"
+    pieces = windows(text, tokenizer=Growing(), max_tokens=4)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert all(len(Growing().token_spans(piece)) <= 4 for piece, _ in pieces)
+
+
 def test_token_states(folder: Path) -> None:
     encoder = OnnxEncoder(folder, threads=2)
     assert isinstance(encoder, TokenEncoder)
