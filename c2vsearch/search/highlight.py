@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from c2vsearch.chunking.sentences import sentence_spans
 
 _TERM = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
-MIN_STEM = 4
+_ENDING = re.compile(r"(?<=[a-z]{3})(?:ing|ed|es|s|ly|e)$")
+SHORTEST = 3
 
 
 def best_sentence(text: str, query: str, *, others: Sequence[str] = ()) -> tuple[int, int] | None:
@@ -39,7 +40,7 @@ def best_sentence(text: str, query: str, *, others: Sequence[str] = ()) -> tuple
 
 
 def _stems(text: str) -> set[str]:
-    """Words cut to their beginnings, so that "claim" meets "claims"; short words only when nothing else is there."""
-    words = [match.group().casefold() for match in _TERM.finditer(text)]
-    stems = {word[: max(MIN_STEM, len(word) - 2)] if word.isascii() else word for word in words}
-    return {stem for stem in stems if len(stem) >= MIN_STEM or not stem.isascii() or stem.isdigit()} or stems
+    """Words without their commonest endings, so that "dog" meets "dogs"; short ones only when nothing else is there."""
+    words = {match.group().casefold() for match in _TERM.finditer(text)}
+    long = {word for word in words if len(word) >= SHORTEST or not word.isascii() or word.isdigit()}
+    return {_ENDING.sub("", word) for word in long or words}

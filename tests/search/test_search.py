@@ -1,0 +1,82 @@
+"""Fusion and rerank only order; scores fall; highlights lie within the text; late interaction is its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c2vsearch.search.fusion import convex, reciprocal_rank
+from c2vsearch.search.highlight import best_sentence
+from c2vsearch.search.rerank import LateInteraction, max_similarity
+
+SCORES = st.dictionaries(st.integers(0, 30), st.floats(-5, 50, allow_nan=False), max_size=15)
+
+
+@given(SCORES, SCORES, st.floats(0, 1))
+def test_fusion_neither_adds_nor_loses(dense: dict[int, float], lexical: dict[int, float], weight: float) -> None:
+    for fused in (convex(dense, lexical, dense_weight=weight), reciprocal_rank([dense, lexical], rrf_k=60)):
+        assert set(fused) == set(dense) | set(lexical)
+        assert all(0 <= score <= 1 + 1e-9 for score in fused.values())
+
+
+@given(SCORES)
+def test_fusion_with_nothing_keeps_the_order(scores: dict[int, float]) -> None:
+    fused = convex(scores, {}, dense_weight=0.7)
+    for first in scores:
+        for second in scores:
+            if scores[first] > scores[second]:
+                assert fused[first] >= fused[second]
+
+
+def test_reciprocal_rank_by_hand() -> None:
+    fused = reciprocal_rank([{"a": 3.0, "b": 2.0, "c": 1.0}, {"c": 9.0, "a": 1.0}], rrf_k=10)
+    assert fused == pytest.approx({"a": 1 / 11 + 1 / 12, "b": 1 / 12, "c": 1 / 13 + 1 / 11})
+
+
+TEXT = "The ferry leaves at nine. Dogs travel free on a lead! 犬は無料です。猫は有料です。 Bicycles cost two pounds each way."
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("may I take my dog", "Dogs travel free on a lead!"),
+        ("price for a bicycle", "Bicycles cost two pounds each way."),
+        ("猫", "猫は有料です。"),
+        ("NINE o'clock ferry?", "The ferry leaves at nine."),
+        ("quantum physics", None),
+        ("?!", None),
+        ("", None),
+    ],
+)
+def test_highlight(query: str, sentence: str | None) -> None:
+    span = best_sentence(TEXT, query)
+    assert (TEXT[span[0] : span[1]] if span else None) == sentence
+
+
+@given(st.text(max_size=200), st.text(max_size=40))
+def test_highlight_lies_within_the_text(text: str, query: str) -> None:
+    span = best_sentence(text, query)
+    assert span is None or (0 <= span[0] < span[1] <= len(text) and text[span[0] : span[1]].strip())
+
+
+class Letters:
+    """A token encoder whose tokens are letters, each a direction of its own."""
+
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> np.ndarray:
+        return np.eye(26, dtype=np.float32)[[ord(letter) - 97 for letter in text]]
+
+    def encode_document_tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
+        return [self.encode_query_tokens(text) for text in texts]
+
+
+def test_late_interaction_is_the_mean_of_the_best() -> None:
+    assert LateInteraction(Letters()).scores("abcd", ["abzz", "dcba", "z"]) == [0.5, 1.0, 0.0]
+    assert LateInteraction(Letters()).scores("abcd", []) == []
+    generator = np.random.default_rng(1)
+    query, document = (generator.standard_normal((n, 7)).astype(np.float32) for n in (3, 5))
+    expected = sum(max(float(q @ d) for d in document) for q in query) / 3
+    assert max_similarity(query, document) == pytest.approx(expected, rel=1e-5)
