@@ -105,8 +105,8 @@ class IndexingConfig:
 class SearchConfig:
     """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
 
-    ``dense_weight`` is the share of the dense leg in the fused score, ``rerank_weight`` that of the second look
-    in the reranked one; both were chosen over eight evaluation sets together (docs/benchmarks.md).
+    ``lexical_weight`` is what a full keyword score is worth beside the cosine, ``rerank_weight`` the share of the
+    second look in a reranked score; both were chosen over evaluation sets together (docs/benchmarks.md).
 
     >>> SearchConfig(k=0)
     Traceback (most recent call last):
@@ -119,7 +119,7 @@ class SearchConfig:
     mode: Mode = "hybrid"
     rerank: bool = False
     rerank_candidates: int = 20
-    dense_weight: float = 0.7
+    lexical_weight: float = 0.2
     rerank_weight: float = 0.3
 
     def __post_init__(self) -> None:
@@ -127,6 +127,6 @@ class SearchConfig:
         _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
         _expect(self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25")
         _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
-        for name in ("dense_weight", "rerank_weight"):
+        for name in ("lexical_weight", "rerank_weight"):
             value = getattr(self, name)
             _expect(0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")

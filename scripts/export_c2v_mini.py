@@ -1,8 +1,9 @@
 """Turn a training checkpoint into the bundled model: int8 weights, both ONNX graphs, tokenizer.
 
-    python scripts/export_c2v_mini.py --checkpoint runs/mini --encoder MINILM_FOLDER --out c2vsearch/model/bundled/c2v-mini
+    python scripts/export_c2v_mini.py --checkpoint runs/mini --blend 0.4 --encoder MINILM --out OUT
 
-Without ``--checkpoint`` the untrained warm start is exported.
+``--blend`` is the share of the trained weights in the average with the warm start they came from (Wortsman et al.,
+arXiv 2109.01903); 1 is the checkpoint itself. Without ``--checkpoint`` the untrained warm start is exported.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from c2vsearch.model.checkpoint import revision, save
 from c2vsearch.model.onnx_graph import write_graphs
 
 
-def export(checkpoint: Path | None, encoder: Path, out: Path, layers: int) -> str:
+def export(args: argparse.Namespace) -> str:
     """Write the folder and return its revision."""
-    model, _ = start(encoder, layers)
-    if checkpoint is not None:
-        trained = torch.load(checkpoint / "checkpoint.pt", weights_only=True)["trained"]
-        model.load_state_dict(trained, strict=False)
+    encoder, out = args.encoder, args.out
+    torch.manual_seed(args.seed)  # the warm start training began with
+    model, _ = start(encoder, args.layers)
+    if args.checkpoint is not None:
+        began = model.state_dict()
+        trained = torch.load(args.checkpoint / "checkpoint.pt", weights_only=True)["trained"]
+        blend = {name: torch.lerp(began[name], value, args.blend) for name, value in trained.items()}
+        model.load_state_dict(blend, strict=False)
     save(model, out, tokenizers=encoder, int8=True)
     path = out / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
@@ -40,8 +45,9 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--layers", type=int, default=3)
-    args = parser.parse_args()
-    print(export(args.checkpoint, args.encoder, args.out, args.layers))
+    parser.add_argument("--seed", type=int, default=20261123)
+    parser.add_argument("--blend", type=float, default=1.0)
+    print(export(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -189,11 +189,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    for name, value in (("steps", 3000), ("batch", 64), ("layers", 3), ("seed", 20261123), ("threads", 2), ("warmup", 100),
-                        ("query-tokens", 48), ("document-tokens", 160), ("save-every", 100)):  # fmt: skip
+    for name, value in (("steps", 1300), ("batch", 48), ("layers", 3), ("seed", 20261123), ("threads", 2), ("warmup", 50),
+                        ("query-tokens", 48), ("document-tokens", 128), ("save-every", 100)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in (
-        ("lr", 4e-4),
+        ("lr", 8e-5),
         ("temperature", 0.03),
         ("teacher-temperature", 0.05),
         ("eos-weight", 0.5),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -67,6 +66,8 @@ def _packages() -> list[dict[str, str]]:
 
 
 def _version(name: str) -> str:
+    import importlib.metadata
+
     for candidate in (name, f"{name.removesuffix('-cpu')}-gpu", f"{name}-gpu"):
         try:
             return importlib.metadata.version(candidate)

@@ -104,6 +104,22 @@ class Collection:
             found.append(RowScore(Row(self._numbers[shard], int(row)), score))
         return sorted(found, key=lambda item: (-item.score, item.row))
 
+    def text_ceiling(self, query: str) -> float:
+        """The most BM25 could give for a query."""
+        return self._lexical.ceiling(query) if self._lexical is not None else 0.0
+
+    def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> list[float]:
+        """The cosine of some rows with a unit query, in their order. Shape: query (D,)."""
+        found: dict[Row, float] = {}
+        for number, entry in enumerate(self.manifest.vectors):
+            starts = dict(zip((self._numbers[name] for name in entry.shards), self._starts(entry.shards), strict=False))
+            inside = [row for row in rows if row.shard in starts]
+            if inside:
+                positions = np.array([int(starts[row.shard]) + row.row for row in inside], dtype=np.int64)
+                scores = self._segment(number).rows(positions) @ query
+                found.update(zip(inside, scores.clip(-1.0, 1.0).tolist(), strict=True))
+        return [found[row] for row in rows]
+
     def chunks(self, rows: Sequence[Row]) -> list[Chunk]:
         """The chunks of some rows, in the order asked for."""
         found: dict[Row, Chunk] = {}

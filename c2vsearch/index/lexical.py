@@ -8,6 +8,7 @@ statistics of the whole index, not of a segment of ours.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ from c2vsearch.records import Chunk
 # Whoever changes how text becomes terms changes this name: an index of another analysis is refused by it.
 ANALYSIS = "words-nfkc-fold-stem-en-cjk-bigrams-1"
 MAX_QUERY_TERMS = 1024
+K1 = 1.2  # tantivy's
 
 # Scripts written without spaces: their runs become pairs of neighbouring characters.
 _UNSPACED = re.compile(
@@ -132,6 +134,16 @@ class LexicalIndex:
         result = self._searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False)
         found = [(self._searcher.doc(address)["key"][0], float(score)) for score, address in result.hits]
         return sorted(found, key=lambda item: (-item[1], item[0]))
+
+    def ceiling(self, query: str) -> float:
+        """The most BM25 could give for a query: every known term, as often as it likes. 0 without known terms."""
+        documents = self._searcher.num_docs
+        total = 0.0
+        for term, count in query_terms(query).items():
+            holding = self._searcher.doc_freq("body", term)
+            if holding:
+                total += count * (K1 + 1) * math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
+        return total
 
 
 def _open(directory: Path) -> Any:

@@ -71,6 +71,11 @@ class VectorSegment:
         ]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
+    def rows(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some rows as they are stored. Shape: (len(positions), D)."""
+        found: NDArray[np.float32] = self._index.reconstruct_batch(positions)
+        return found
+
 
 def _faiss() -> ModuleType:
     return require("faiss", extra="cpu", purpose="vector search")

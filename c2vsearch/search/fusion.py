@@ -22,21 +22,42 @@ def reciprocal_rank(runs: Sequence[Scores[Key]], *, rrf_k: int) -> dict[Key, flo
     return fused
 
 
-def convex(dense: Scores[Key], lexical: Scores[Key], *, dense_weight: float) -> dict[Key, float]:
-    """``w * dense + (1 - w) * lexical`` after scaling each list to [0, 1] (Bruch et al., TOIS 2023).
+def weighted(dense: Scores[Key], lexical: Scores[Key], *, lexical_weight: float, ceiling: float) -> dict[Key, float]:
+    """``(cosine + w * lexical) / (1 + w)``, the lexical score scaled by the query's own measure.
 
-    A list is scaled between its lowest and highest score; a key it lacks counts as its lowest. Unlike ranks,
-    scores keep how far apart two neighbours are, so a leg that is sure of its first answer is heard.
+    BM25 scores have no fixed range. Dividing by the best of the list makes a list of poor matches look as sure
+    as one of good ones; dividing by the ceiling, what a text holding every word of the query many times would
+    get, punishes long queries. The geometric mean of the two is used. It does not depend on how many candidates
+    there are, and cosines stay what they are (compare Bruch et al., TOIS 2023, on convex combinations).
 
-    >>> convex({"a": 0.9, "b": 0.5}, {"b": 12.0, "c": 6.0}, dense_weight=0.5)
+    Args:
+        dense: The cosine of every candidate of either leg.
+        lexical: BM25 scores; a key it lacks counts as 0.
+        lexical_weight: What a full lexical score is worth, in cosine.
+        ceiling: The most BM25 could give for this query.
+
+    >>> weighted({"a": 0.9, "b": 0.5}, {"b": 4.0}, lexical_weight=0.25, ceiling=16.0)
+    {'a': 0.72, 'b': 0.5}
+    """
+    best = max(lexical.values(), default=0.0)
+    scale = (best * max(ceiling, best)) ** 0.5 or 1.0
+    return {
+        key: (score + lexical_weight * lexical.get(key, 0.0) / scale) / (1 + lexical_weight)
+        for key, score in dense.items()
+    }
+
+
+def convex(first: Scores[Key], second: Scores[Key], *, weight: float) -> dict[Key, float]:
+    """``w * first + (1 - w) * second`` after scaling each list to [0, 1] between its lowest and highest score.
+
+    A key that a list lacks counts as its lowest.
+
+    >>> convex({"a": 0.9, "b": 0.5}, {"b": 12.0, "c": 6.0}, weight=0.5)
     {'a': 0.5, 'b': 0.5, 'c': 0.0}
     """
-    scaled_dense, scaled_lexical = _scaled(dense), _scaled(lexical)
-    keys = dict.fromkeys([*dense, *lexical])
-    return {
-        key: dense_weight * scaled_dense.get(key, 0.0) + (1 - dense_weight) * scaled_lexical.get(key, 0.0)
-        for key in keys
-    }
+    scaled_first, scaled_second = _scaled(first), _scaled(second)
+    keys = dict.fromkeys([*first, *second])
+    return {key: weight * scaled_first.get(key, 0.0) + (1 - weight) * scaled_second.get(key, 0.0) for key in keys}
 
 
 def _scaled(scores: Scores[Key]) -> dict[Key, float]:

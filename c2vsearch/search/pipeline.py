@@ -14,7 +14,7 @@ from c2vsearch.collection import Collection, Row
 from c2vsearch.config import SearchConfig
 from c2vsearch.errors import InvalidQuery
 from c2vsearch.records import Chunk, Hit, StageScore
-from c2vsearch.search.fusion import convex
+from c2vsearch.search.fusion import convex, weighted
 from c2vsearch.search.highlight import best_sentence
 from c2vsearch.search.rerank import Reranker
 
@@ -56,13 +56,23 @@ def search(
         stages["dense"] = {row: score for row, score in collection.search_vectors(vector, k=depth)}
     if config.mode != "dense":
         stages["bm25"] = {row: score for row, score in collection.search_text(query, k=depth)}
-    if config.mode == "hybrid":
-        stages["fused"] = convex(stages["dense"], stages["bm25"], dense_weight=config.dense_weight)
+    if config.mode == "hybrid" and vector is not None:
+        stages["fused"] = _fused(collection, query, vector, stages, config)
     order = _ranked(stages[next(reversed(stages))])
     if reranker is not None and order:
         order = _reranked(collection, query, order, stages, reranker, config)
     rows = _distinct(collection, order, config.k)
     return _hits(rows, query, stages)
+
+
+def _fused(
+    collection: Collection, query: str, vector: NDArray[np.float32], stages: Stages, config: SearchConfig
+) -> dict[Row, float]:
+    """Both legs as one, with the true cosine of what only the lexical leg found."""
+    only_lexical = [row for row in stages["bm25"] if row not in stages["dense"]]
+    cosines = stages["dense"] | dict(zip(only_lexical, collection.cosines(only_lexical, vector), strict=True))
+    ceiling = collection.text_ceiling(query)
+    return weighted(cosines, stages["bm25"], lexical_weight=config.lexical_weight, ceiling=ceiling)
 
 
 def _ranked(scores: Mapping[Row, float]) -> list[Row]:
@@ -78,7 +88,7 @@ def _reranked(
     second = reranker.scores(query, [chunk.embedded_text for chunk in collection.chunks(head)])
     first = stages[next(reversed(stages))]
     again = dict(zip(head, second, strict=True))
-    mixed = convex(again, {row: first[row] for row in head}, dense_weight=config.rerank_weight)
+    mixed = convex(again, {row: first[row] for row in head}, weight=config.rerank_weight)
     # One above: those not looked at again keep their old scores, which are at most 1, and stay behind.
     stages["rerank"] = {row: 1.0 + score for row, score in mixed.items()}
     return _ranked(mixed) + order[len(head) :]

@@ -66,9 +66,10 @@ class Shard:
         found: dict[int, Chunk] = {}
         for group in sorted(set(groups.tolist())):
             table = self._read([group], TEXT_COLUMNS)
-            local = wanted[groups == group] - self._starts[group]
-            for row, record in zip(local.tolist(), table.take(local).to_pylist(), strict=True):
-                found[row + int(self._starts[group])] = _chunk(record)
+            for row in wanted[groups == group].tolist():
+                # A slice a row: `take` would load pyarrow's compute module, a noticeable part of a cold query.
+                [record] = table.slice(row - int(self._starts[group]), 1).to_pylist()
+                found[row] = _chunk(record)
         return [found[row] for row in rows]
 
     def iter_chunks(self) -> Iterator[Chunk]:

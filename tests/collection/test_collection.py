@@ -88,6 +88,7 @@ def check(place: Path, expected: dict[str, list[Chunk]]) -> None:
     found = collection.search_vectors(query, k=9)
     np.testing.assert_allclose([score for _, score in found], [score for _, score in reference], atol=1e-6)
     assert {chunk.id for chunk in collection.chunks([row for row, _ in found])} <= set(chunks)
+    np.testing.assert_allclose(collection.cosines([row for row, _ in rows], query), vectors @ query, atol=1e-5)
     words = collection.search_text('alpha AND "gamma: -theta*', k=10_000)
     holding = {i for i, chunk in chunks.items() if {"alpha", "gamma", "theta"} & set(chunk.text.split())}
     assert {chunk.id for chunk in collection.chunks([row for row, _ in words])} == holding

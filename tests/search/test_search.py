@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c2vsearch.search.fusion import convex, reciprocal_rank
+from c2vsearch.search.fusion import convex, reciprocal_rank, weighted
 from c2vsearch.search.highlight import best_sentence
 from c2vsearch.search.rerank import LateInteraction, max_similarity
 
@@ -17,19 +17,23 @@ SCORES = st.dictionaries(st.integers(0, 30), st.floats(-5, 50, allow_nan=False),
 
 
 @given(SCORES, SCORES, st.floats(0, 1))
-def test_fusion_neither_adds_nor_loses(dense: dict[int, float], lexical: dict[int, float], weight: float) -> None:
-    for fused in (convex(dense, lexical, dense_weight=weight), reciprocal_rank([dense, lexical], rrf_k=60)):
-        assert set(fused) == set(dense) | set(lexical)
+def test_fusion_neither_adds_nor_loses(first: dict[int, float], second: dict[int, float], weight: float) -> None:
+    for fused in (convex(first, second, weight=weight), reciprocal_rank([first, second], rrf_k=60)):
+        assert set(fused) == set(first) | set(second)
         assert all(0 <= score <= 1 + 1e-9 for score in fused.values())
 
 
-@given(SCORES)
-def test_fusion_with_nothing_keeps_the_order(scores: dict[int, float]) -> None:
-    fused = convex(scores, {}, dense_weight=0.7)
-    for first in scores:
-        for second in scores:
-            if scores[first] > scores[second]:
-                assert fused[first] >= fused[second]
+@given(st.dictionaries(st.integers(0, 9), st.floats(-1, 1)), st.floats(0, 1))
+def test_fusion_with_no_words_keeps_the_order(cosines: dict[int, float], weight: float) -> None:
+    fused = weighted(cosines, {}, lexical_weight=weight, ceiling=0.0)
+    assert sorted(fused, key=lambda key: (fused[key], key)) == sorted(cosines, key=lambda key: (fused[key], key))
+    for key, cosine in cosines.items():
+        assert fused[key] == pytest.approx(cosine / (1 + weight))
+
+
+def test_weighted_by_hand() -> None:
+    fused = weighted({"a": 0.8, "b": 0.6, "c": 0.1}, {"b": 9.0, "c": 3.0}, lexical_weight=0.2, ceiling=36.0)
+    assert fused == pytest.approx({"a": 0.8 / 1.2, "b": (0.6 + 0.2 * 9 / 18) / 1.2, "c": (0.1 + 0.2 * 3 / 18) / 1.2})
 
 
 def test_reciprocal_rank_by_hand() -> None:
