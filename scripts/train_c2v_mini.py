@@ -1,6 +1,6 @@
 """Train c2v-mini: a MiniLM encoder (frozen), a residual projector and a small Llama decoder, warm-started.
 
-    python scripts/train_c2v_mini.py --data DIR_OF_PAIRS --encoder MINILM_FOLDER --out runs/mini --steps 3000
+    python scripts/train_c2v_mini.py --data DIR_OF_PAIRS --encoder MINILM_FOLDER --out runs/mini
 
 Continues from the last checkpoint under ``--out`` when there is one. One JSON line of log every 20 steps in
 ``log.jsonl``; a checkpoint is written every ``--save-every`` steps. Seeds are fixed; the order of the data is a
@@ -46,12 +46,21 @@ CODE = {"code_doc_pairs", "stackoverflow_title_code", "shell_commands"}
 
 def make_spec(encoder: dict[str, object], layers: int) -> ModelSpec:
     """MiniLM's configuration beside a Llama decoder of the same width that shares its token embeddings."""
-    decoder = {"model_type": "llama", "vocab_size": 30522, "hidden_size": 384, "intermediate_size": 1024,
-               "num_hidden_layers": layers, "num_attention_heads": 6, "num_key_value_heads": 6,
-               "max_position_embeddings": 1024, "rms_norm_eps": 1e-6, "initializer_range": 0.02,
-               "hidden_act": "silu"}  # fmt: skip
-    keep = ("model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-            "num_attention_heads", "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "hidden_act")  # fmt: skip
+    decoder = {
+        "model_type": "llama",
+        "vocab_size": 30522,
+        "hidden_size": 384,
+        "intermediate_size": 1024,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 6,
+        "max_position_embeddings": 1024,
+        "rms_norm_eps": 1e-6,
+        "initializer_range": 0.02,
+        "hidden_act": "silu",
+    }
+    sizes = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    keep = ("model_type", *sizes, "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "hidden_act")
     return ModelSpec(name="c2v-mini", encoder={key: encoder[key] for key in keep}, decoder=decoder, max_tokens=510,
                      eos_token_id=102, encoder_pooling="mean", projector_residual=True,
                      tied_token_embeddings=True)  # fmt: skip
@@ -98,8 +107,15 @@ def frozen_encoder(model: Causal2Vec, tokenizers: Path, folder: Path) -> Callabl
     return lambda texts: torch.stack(list(pool.map(vector, texts)))
 
 
-def loss_of(model: Causal2Vec, encode: Callable[[list[TokenizedText]], torch.Tensor], tokenizer: TextTokenizer, pairs: list[Pair], source_is_code: bool,
-            args: argparse.Namespace, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:  # fmt: skip
+def loss_of(
+    model: Causal2Vec,
+    encode: Callable[[list[TokenizedText]], torch.Tensor],
+    tokenizer: TextTokenizer,
+    pairs: list[Pair],
+    source_is_code: bool,
+    args: argparse.Namespace,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, dict[str, float]]:
     """Contrastive loss of the embedding and of its EOS half, and distillation from the encoder."""
     with_instruction = torch.rand((), generator=generator).item() < 0.9
     task = TASKS["code"] if source_is_code else None
@@ -189,8 +205,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    for name, value in (("steps", 1300), ("batch", 48), ("layers", 3), ("seed", 20261123), ("threads", 2), ("warmup", 50),
-                        ("query-tokens", 48), ("document-tokens", 128), ("save-every", 100)):  # fmt: skip
+    sizes = {"steps": 1300, "batch": 48, "layers": 3, "seed": 20261123, "threads": 2, "warmup": 50}
+    lengths = {"query-tokens": 48, "document-tokens": 128, "save-every": 100}
+    for name, value in {**sizes, **lengths}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in (
         ("lr", 8e-5),
