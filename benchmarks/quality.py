@@ -1,6 +1,6 @@
 """How well are public questions answered? nDCG@10 of every mode on evaluation sets in BEIR layout.
 
-    python benchmarks/quality.py --data DIR_OF_SETS [--sets adi,cisi] [--modes dense,bm25,hybrid,rerank] [--name quality]
+    python benchmarks/quality.py --data DIR_OF_SETS [--sets adi,cisi] [--modes dense,bm25,hybrid,rerank]
 
 Every set is indexed through the library, a document as one chunk, and searched by the default pipeline. The sets
 are not part of the project.
