@@ -263,7 +263,6 @@ class _Sync:
         position = 0
         for work in batch:
             if work.report is None and work.document is not None:
-                self._writer.remove_source(work.file.source)
                 self._writer.add(work.chunks, embedded.rows[position : position + len(work.chunks)])
                 self._record(work.file, work.document, chunks=len(work.chunks))
                 self._reports.append(FileReport(work.file.source, "indexed", chunks=len(work.chunks)))

@@ -201,6 +201,7 @@ class Retriever:
 
     def close(self) -> None:
         """Let go of the files and the model."""
+        self.collection.close()
         self.__dict__.pop("encoder", None)
         self.__dict__.pop("_reranker", None)
 

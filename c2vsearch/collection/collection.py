@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 from c2vsearch import artifacts
 from c2vsearch.collection import layout
 from c2vsearch.collection.manifest import FileEntry, Manifest, SourceState
-from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
+from c2vsearch.errors import CorruptFile, IncompatibleVersion, IndexNotFound, InvalidConfig
 from c2vsearch.records import Chunk
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from c2vsearch.index.lexical import LexicalIndex
     from c2vsearch.index.vectors import VectorSegment
     from c2vsearch.shards import Shard
+
+OPEN_SHARDS = 64  # files kept open at a time, however many shards there are
 
 
 class Row(NamedTuple):
@@ -54,7 +59,7 @@ class Stats:
 
 
 class Collection:
-    """One version of an index directory.
+    """One version of an index directory. Threads may share it.
 
     Args:
         root: The index directory.
@@ -64,8 +69,9 @@ class Collection:
     def __init__(self, root: Path, manifest: Manifest) -> None:
         self.root = root
         self.manifest = manifest
-        self._shards: dict[int, Shard] = {}
-        self._segments: dict[int, VectorSegment] = {}
+        self._lock = threading.RLock()
+        self._shards: OrderedDict[int, Shard] = OrderedDict()
+        self._segments: dict[int, _OpenSegment] = {}
         self._numbers = {entry.name: number for number, entry in enumerate(manifest.shards)}
 
     @classmethod
@@ -81,43 +87,47 @@ class Collection:
         return cls(root, layout.open_manifest(root, version))
 
     def search_vectors(self, query: NDArray[np.float32], *, k: int) -> list[RowScore]:
-        """The k live rows nearest to a unit query, by cosine. Shape: query (D,)."""
-        if query.shape != (self.manifest.fingerprint.dim,):
-            raise InvalidConfig(f"the query has shape {query.shape}; expected ({self.manifest.fingerprint.dim},)")
-        found: list[RowScore] = []
-        for number, entry in enumerate(self.manifest.vectors):
-            starts = self._starts(entry.shards)
-            deleted = self._deleted_positions(entry.shards)
-            for position, score in self._segment(number).search(query, k=k, deleted=deleted):
-                inside = int(np.searchsorted(starts, position, side="right")) - 1
-                row = Row(self._numbers[entry.shards[inside]], position - int(starts[inside]))
-                found.append(RowScore(row, score))
-        return sorted(found, key=lambda item: (-item.score, item.row))[:k]
+        """The k live rows nearest to a unit query, by cosine; equal scores in order of the rows.
+
+        Shape: query (D,).
+
+        Raises:
+            InvalidConfig: The query has another shape, or is not finite.
+            CorruptFile: A file is missing or damaged.
+            MissingDependency: FAISS is not installed.
+        """
+        dim = self.manifest.fingerprint.dim
+        if query.shape != (dim,) or not np.isfinite(query).all():
+            raise InvalidConfig(f"the query has shape {query.shape}; expected ({dim},) of finite numbers")
+        query = np.ascontiguousarray(query, dtype=np.float32)
+        found = [hit for number in range(len(self.manifest.vectors)) for hit in self._segment(number).search(query, k)]
+        return sorted(found, key=lambda hit: (-hit.score, hit.row))[: max(k, 0)]
 
     def search_text(self, query: str, *, k: int) -> list[RowScore]:
-        """The k live rows best matching the words of a query, by BM25."""
-        if self._lexical is None:
+        """The k live rows best matching the words of a query, by BM25.
+
+        Raises:
+            CorruptFile: A file is missing or damaged.
+            IncompatibleVersion: The terms of the index were made in another way.
+        """
+        lexical = self._lexical
+        if lexical is None:
             return []
         found = []
-        for key, score in self._lexical.search(query, k=k):
-            shard, _, row = key.rpartition(":")
-            found.append(RowScore(Row(self._numbers[shard], int(row)), score))
+        for key, score in lexical.search(query, k=k):
+            stem, _, row = key.rpartition(":")
+            found.append(RowScore(Row(self._numbers[layout.shard_name(stem)], int(row)), score))
         return sorted(found, key=lambda item: (-item.score, item.row))
 
     def text_ceiling(self, query: str) -> float:
-        """The most BM25 could give for a query."""
+        """The most BM25 could give for a query; 0 when the index knows none of its words."""
         return self._lexical.ceiling(query) if self._lexical is not None else 0.0
 
     def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> list[float]:
-        """The cosine of some rows with a unit query, in their order. Shape: query (D,)."""
+        """The cosine of some live rows with a unit query, in their order. Shape: query (D,)."""
         found: dict[Row, float] = {}
-        for number, entry in enumerate(self.manifest.vectors):
-            starts = dict(zip((self._numbers[name] for name in entry.shards), self._starts(entry.shards), strict=False))
-            inside = [row for row in rows if row.shard in starts]
-            if inside:
-                positions = np.array([int(starts[row.shard]) + row.row for row in inside], dtype=np.int64)
-                scores = self._segment(number).rows(positions) @ query
-                found.update(zip(inside, scores.clip(-1.0, 1.0).tolist(), strict=True))
+        for number in range(len(self.manifest.vectors)):
+            found.update(self._segment(number).cosines(rows, query))
         return [found[row] for row in rows]
 
     def chunks(self, rows: Sequence[Row]) -> list[Chunk]:
@@ -125,7 +135,7 @@ class Collection:
         found: dict[Row, Chunk] = {}
         for number in sorted({row.shard for row in rows}):
             wanted = [row for row in rows if row.shard == number]
-            found.update(zip(wanted, self._shard(number).chunks([row.row for row in wanted]), strict=True))
+            found.update(zip(wanted, self.shard(number).chunks([row.row for row in wanted]), strict=True))
         return [found[row] for row in rows]
 
     def vectors(self, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -133,14 +143,14 @@ class Collection:
         found = np.empty((len(rows), self.manifest.fingerprint.dim), dtype=np.float32)
         for number in sorted({row.shard for row in rows}):
             places = [place for place, row in enumerate(rows) if row.shard == number]
-            found[places] = self._shard(number).vectors_at([rows[place].row for place in places])
+            found[places] = self.shard(number).vectors_at([rows[place].row for place in places])
         return found
 
     def iter_rows(self) -> Iterator[tuple[Row, Chunk]]:
         """Every live row with its chunk, in the order of the shards."""
         for number, entry in enumerate(self.manifest.shards):
             deleted = self.deletes.get(entry.name, set())
-            for row, chunk in enumerate(self._shard(number).iter_chunks()):
+            for row, chunk in enumerate(self.shard(number).iter_chunks()):
                 if row not in deleted:
                     yield Row(number, row), chunk
 
@@ -150,12 +160,16 @@ class Collection:
 
     @cached_property
     def deletes(self) -> Deletes:
-        """Rows that no longer count, by shard."""
+        """Rows that do not count, by shard."""
         if self.manifest.deletes is None:
             return {}
         from c2vsearch.collection.tables import read_deletes
 
-        return read_deletes(self._verified(self.manifest.deletes))
+        deletes = read_deletes(self.verified(self.manifest.deletes))
+        rows = {entry.name: entry.rows for entry in self.manifest.shards}
+        if any(max(gone) >= rows.get(name, 0) or min(gone) < 0 for name, gone in deletes.items()):
+            raise CorruptFile(f"{self.root / self.manifest.deletes.name} names rows that are not there")
+        return deletes
 
     @cached_property
     def sources(self) -> dict[str, SourceState]:
@@ -164,7 +178,7 @@ class Collection:
             return {}
         from c2vsearch.collection.tables import read_sources
 
-        return read_sources(self._verified(self.manifest.sources))
+        return read_sources(self.verified(self.manifest.sources))
 
     def stats(self) -> Stats:
         """Sizes of this version."""
@@ -187,33 +201,101 @@ class Collection:
         """Compare every byte of this version with what was recorded; give the number of files compared.
 
         Raises:
-            CorruptFile: A file is missing or damaged.
+            CorruptFile: Files are missing or damaged; the message names them all.
         """
-        for entry in self.manifest.files():
-            self._verified(entry)
-        return len(self.manifest.files())
+        from c2vsearch.collection.verify import verify
 
-    def _shard(self, number: int) -> Shard:
-        if number not in self._shards:
-            from c2vsearch.shards import Shard
+        return verify(self)
 
-            # Pages carry checksums of their own, but the footer that says where they are does not: a shard is a few
-            # megabytes, and hashing it once takes milliseconds.
-            self._shards[number] = Shard(self._verified(self.manifest.shards[number]))
-        return self._shards[number]
+    def verified(self, entry: FileEntry) -> Path:
+        """The path of a file whose every byte was just compared with what was recorded.
 
-    def _segment(self, number: int) -> VectorSegment:
-        if number not in self._segments:
-            from c2vsearch.index.vectors import VectorSegment
+        Raises:
+            CorruptFile: It is missing or damaged.
+            IndexNotFound: It is gone because this version is.
+        """
+        path = self.root / entry.name
+        try:
+            artifacts.verify_checksum(path, expected=entry.sha256, size_bytes=entry.size_bytes)
+        except CorruptFile as error:
+            self._refuse_swept(path)
+            raise CorruptFile(f"{error}; restore the file, or build the index again with --rebuild") from error
+        return path
 
-            entry = self.manifest.vectors[number].file
-            path = self._verified(entry)
-            self._segments[number] = VectorSegment(path, dim=self.manifest.fingerprint.dim, rows=entry.rows)
-        return self._segments[number]
+    def shard(self, number: int) -> Shard:
+        """A shard of this version, open. Its blocks are compared with what was recorded as they are read."""
+        with self._lock:
+            if number not in self._shards:
+                self._shards[number] = self._open_shard(number)
+                if len(self._shards) > OPEN_SHARDS:
+                    self._shards.popitem(last=False)  # closed when its last reader lets go of it
+            self._shards.move_to_end(number)
+            return self._shards[number]
+
+    def close(self) -> None:
+        """Let go of the files. What is asked for afterwards is opened again."""
+        with self._lock:
+            self._shards.clear()
+            self._segments.clear()
+            self.__dict__.pop("_lexical", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_shard(self, number: int) -> Shard:
+        from c2vsearch.shards import Shard
+
+        entry = self.manifest.shards[number]
+        path = self.root / entry.name
+        try:
+            shard = Shard(path, size_bytes=entry.size_bytes, blocks=entry.blocks)
+        except CorruptFile:
+            self._refuse_swept(path)
+            raise
+        if len(shard) != entry.rows or shard.dim != self.manifest.fingerprint.dim:
+            raise CorruptFile(
+                f"{path} has {len(shard)} rows of {shard.dim}; expected {entry.rows}; build the index again"
+            )
+        return shard
+
+    def _refuse_swept(self, path: Path) -> None:
+        """A version that is gone is not damaged."""
+        if not path.exists() and self.manifest.version not in layout.versions(self.root):
+            raise IndexNotFound(
+                f"version {self.manifest.version} of {self.root} was removed while it was open; open the index again"
+            )
+
+    def _segment(self, number: int) -> _OpenSegment:
+        with self._lock:
+            if number not in self._segments:
+                self._segments[number] = self._open_segment(number)
+            return self._segments[number]
+
+    def _open_segment(self, number: int) -> _OpenSegment:
+        from c2vsearch.index.vectors import VectorSegment
+
+        entry = self.manifest.vectors[number]
+        path = self.verified(entry.file)
+        index = VectorSegment(path, dim=self.manifest.fingerprint.dim, rows=entry.file.rows)
+        starts = np.cumsum([0, *entry.rows])
+        live = np.ones(entry.file.rows, dtype=np.bool_)
+        for name, start, end in zip(entry.shards, starts[:-1], starts[1:], strict=True):
+            if name not in self._numbers:
+                live[start:end] = False
+            elif name in self.deletes:
+                live[start + np.fromiter(self.deletes[name], dtype=np.int64)] = False
+        numbers = [self._numbers.get(name, -1) for name in entry.shards]
+        return _OpenSegment(index, starts, numbers, None if live.all() else live)
 
     @cached_property
     def _lexical(self) -> LexicalIndex | None:
-        from c2vsearch.index.lexical import ANALYSIS, LexicalIndex
+        from c2vsearch.index.analysis import ANALYSIS
+        from c2vsearch.index.lexical import LexicalIndex
 
         entry = self.manifest.lexical
         if entry is None:
@@ -223,25 +305,33 @@ class Collection:
                 f"the keyword index of {self.root} was made with the analysis {entry.analysis!r}; this version of "
                 f"c2vsearch uses {ANALYSIS!r}: build the index again with --rebuild"
             )
-        for file in entry.files:
-            self._verified(file)
-        return LexicalIndex(self.root / entry.directory)
+        index = LexicalIndex([self.verified(file) for file in entry.files])
+        if len(index) != entry.documents:
+            raise CorruptFile(f"{self.root / entry.directory} has {len(index)} documents; expected {entry.documents}")
+        return index
 
-    def _verified(self, entry: FileEntry) -> Path:
-        path = self.root / entry.name
-        try:
-            artifacts.verify_checksum(path, expected=entry.sha256, size_bytes=entry.size_bytes)
-        except CorruptFile as error:
-            raise CorruptFile(f"{error}; restore the file, or build the index again with --rebuild") from error
-        return path
 
-    def _starts(self, shards: Sequence[str]) -> NDArray[np.int64]:
-        rows = [self.manifest.shards[self._numbers[name]].rows for name in shards]
-        return np.cumsum([0, *rows])
+@dataclass(frozen=True, slots=True)
+class _OpenSegment:
+    """A loaded segment, where its shards start in it, their numbers in the version, and which rows count."""
 
-    def _deleted_positions(self, shards: Sequence[str]) -> NDArray[np.int64]:
-        starts = self._starts(shards)
-        positions = [
-            int(start) + row for name, start in zip(shards, starts, strict=False) for row in self.deletes.get(name, ())
-        ]
-        return np.array(sorted(positions), dtype=np.int64)
+    index: VectorSegment
+    starts: NDArray[np.int64]
+    numbers: list[int]
+    live: NDArray[np.bool_] | None
+
+    def search(self, query: NDArray[np.float32], k: int) -> list[RowScore]:
+        found = []
+        for position, score in self.index.search(query, k=k, live=self.live):
+            inside = int(np.searchsorted(self.starts, position, side="right")) - 1
+            found.append(RowScore(Row(self.numbers[inside], position - int(self.starts[inside])), score))
+        return found
+
+    def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> dict[Row, float]:
+        starts = {shard: int(start) for shard, start in zip(self.numbers, self.starts[:-1], strict=True) if shard >= 0}
+        inside = [row for row in rows if row.shard in starts]
+        if not inside:
+            return {}
+        positions = np.array([starts[row.shard] + row.row for row in inside], dtype=np.int64)
+        scores = (self.index.rows(positions) @ query).clip(-1.0, 1.0)
+        return dict(zip(inside, scores.tolist(), strict=True))

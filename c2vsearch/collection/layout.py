@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from c2vsearch.artifacts import TEMPORARY_PREFIX
 from c2vsearch.collection.manifest import Manifest, read_manifest
 from c2vsearch.errors import CorruptFile, IndexNotFound
 
 VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES, LOCK = (
     "versions", "shards", "vectors", "lexical", "deletes", "sources", "lock",
 )  # fmt: skip
+ROOMS = (VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES)
+# What this package calls a file in one of those: a leftover of that name may be removed, anything else is not ours.
+OUR_NAMES = re.compile(
+    rf"{re.escape(TEMPORARY_PREFIX)}.*|[0-9a-f]{{16}}\.(parquet|faiss)|\d{{8}}-[0-9a-f]{{8}}|\d{{8}}\.json"
+)
 _MANIFEST = re.compile(r"(\d{8})\.json")
 
 
@@ -28,8 +34,12 @@ def versions(root: Path) -> list[int]:
 
 
 def is_index(root: Path) -> bool:
-    """Whether a directory holds an index, finished or begun."""
-    return (root / VERSIONS).is_dir() or (root / SHARDS).is_dir()
+    """Whether a directory holds an index, finished or begun. A directory that merely has `versions/` is none."""
+    if versions(root):
+        return True
+    names = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    begun = LOCK in names and names <= {LOCK, *ROOMS}
+    return begun and all(OUR_NAMES.fullmatch(path.name) for room in ROOMS for path in (root / room).glob("*"))
 
 
 def open_manifest(root: Path, version: int | None = None) -> Manifest:
@@ -47,7 +57,26 @@ def open_manifest(root: Path, version: int | None = None) -> Manifest:
         raise IndexNotFound(f"{root} has no version {version}; it has {', '.join(map(str, there))}")
     try:
         return read_manifest(manifest_path(root, chosen))
+    except FileNotFoundError as error:  # a writer swept it between the listing and the reading
+        if version is None and versions(root) not in ([], there):
+            return open_manifest(root)
+        raise IndexNotFound(f"version {chosen} of {root} was removed while it was opened; open it again") from error
     except CorruptFile as error:
-        older = [number for number in there if number < chosen]
-        advice = f"open an older version with --at {older[-1]}" if older else "build the index again with --rebuild"
+        good = _last_good(root, [number for number in there if number < chosen])
+        advice = f"open an older version with --at {good}" if good else "build the index again with --rebuild"
         raise CorruptFile(f"{error}; {advice}") from error
+
+
+def _last_good(root: Path, numbers: list[int]) -> int | None:
+    for number in reversed(numbers):
+        try:
+            read_manifest(manifest_path(root, number))
+        except (CorruptFile, FileNotFoundError):
+            continue
+        return number
+    return None
+
+
+def shard_name(stem: str) -> str:
+    """The name of a shard in a manifest, from what a key of the keyword index calls it."""
+    return f"{SHARDS}/{stem}.parquet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,19 +28,29 @@ class FileEntry:
     rows: int = 0
 
     def __post_init__(self) -> None:
-        if not _PLAIN_NAME.fullmatch(self.name) or self.rows < 0 or self.size_bytes < 0:
-            raise CorruptFile(
-                f"the manifest names {self.name!r} ({self.rows} rows); expected a plain path inside the index"
-            )
+        _expect_plain(self.name)
+        if type(self.rows) is not int or type(self.size_bytes) is not int or self.rows < 0 or self.size_bytes < 0:
+            raise ValueError(f"{self.name} has {self.rows!r} rows and {self.size_bytes!r} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry(FileEntry):
+    """A shard. ``blocks`` holds the first 16 hex digits of the SHA-256 of each block of 256 KiB."""
+
+    blocks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """A FAISS file and the shards whose rows it holds, in order."""
+    """A FAISS file and the shards whose rows it holds, in order: ``rows[i]`` rows of ``shards[i]``.
+
+    A shard that the version no longer has was rewritten without its deleted rows: its rows here do not count.
+    """
 
     file: FileEntry
     kind: str
     shards: tuple[str, ...]
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One version. ``deletes`` lists rows of ``shards`` that no longer count."""
+    """One version. ``deletes`` lists rows of ``shards`` that do not count."""
 
     version: int
     parent: int | None
@@ -79,7 +90,7 @@ class Manifest:
     fingerprint: Fingerprint
     chunking: ChunkingConfig
     reading: str
-    shards: tuple[FileEntry, ...] = ()
+    shards: tuple[ShardEntry, ...] = ()
     vectors: tuple[SegmentEntry, ...] = ()
     lexical: LexicalEntry | None = None
     deletes: FileEntry | None = None
@@ -97,39 +108,52 @@ class Manifest:
         ]
 
     def to_bytes(self) -> bytes:
-        """The manifest as it is written."""
-        return artifacts.to_json({"format": FORMAT, **dataclasses.asdict(self)})
+        """The manifest as it is written: ``sha256`` is over the same JSON without that key."""
+        data = {"format": FORMAT, **dataclasses.asdict(self)}
+        return artifacts.to_json({**data, "sha256": _seal(data)})
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read and validate one manifest.
 
     Raises:
-        CorruptFile: It is not a manifest, or names a path outside the index.
+        CorruptFile: It is not a manifest, was changed after it was written, or names a path outside the index.
         IncompatibleVersion: It was written in another format.
     """
     data = artifacts.read_json(path)
-    if (found := data.pop("format", None)) != FORMAT:
+    found = data.get("format")
+    if found != FORMAT and type(found) is int:
+        writer = f" (it was written by c2vsearch {data['written_by']})" if "written_by" in data else ""
         raise IncompatibleVersion(
-            f"{path} has index format {found!r}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch, or build "
-            "the index again"
+            f"{path} has index format {found}{writer}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch, or "
+            "build the index again with --rebuild"
         )
+    sealed = data.pop("sha256", None)
+    if sealed != _seal(data):
+        raise CorruptFile(f"{path} is damaged: it is not what was written")
     try:
-        return _parse(data)
+        manifest = _parse(data)
+        _check(manifest, path)
     except (TypeError, KeyError, ValueError, AttributeError, InvalidConfig) as error:
         raise CorruptFile(f"{path} is not a manifest of an index: {error}") from error
+    return manifest
+
+
+def _seal(data: dict[str, Any]) -> str:
+    return hashlib.sha256(artifacts.to_json(data)).hexdigest()
 
 
 def _parse(data: dict[str, Any]) -> Manifest:
     lexical = data["lexical"]
+    known = {field.name for field in dataclasses.fields(Manifest)}
     return Manifest(
         **{
-            **data,
+            **{key: value for key, value in data.items() if key in known},
             "fingerprint": Fingerprint(**data["fingerprint"]),
             "chunking": ChunkingConfig(**data["chunking"]),
-            "shards": tuple(FileEntry(**entry) for entry in data["shards"]),
+            "shards": tuple(ShardEntry(**entry) for entry in data["shards"]),
             "vectors": tuple(
-                SegmentEntry(FileEntry(**entry["file"]), entry["kind"], tuple(entry["shards"]))
+                SegmentEntry(FileEntry(**entry["file"]), entry["kind"], tuple(entry["shards"]), tuple(entry["rows"]))
                 for entry in data["vectors"]
             ),
             "lexical": lexical
@@ -138,6 +162,36 @@ def _parse(data: dict[str, Any]) -> Manifest:
             "sources": data["sources"] and FileEntry(**data["sources"]),
         }
     )
+
+
+def _check(manifest: Manifest, path: Path) -> None:
+    """What the parts say of each other must agree."""
+    if manifest.version != int(path.stem):
+        raise ValueError(f"it is version {manifest.version}")
+    names = [entry.name for entry in manifest.files()]
+    if len(set(names)) != len(names):
+        raise ValueError("it names a file twice")
+    if manifest.lexical:
+        _expect_plain(manifest.lexical.directory)
+        if any(Path(entry.name).parent.as_posix() != manifest.lexical.directory for entry in manifest.lexical.files):
+            raise ValueError(f"files of the keyword index lie outside {manifest.lexical.directory}")
+    covered: list[tuple[str, int]] = []
+    for segment in manifest.vectors:
+        covered += zip(segment.shards, segment.rows, strict=True)
+        if sum(segment.rows) != segment.file.rows:
+            raise ValueError(f"{segment.file.name} has other rows than its shards")
+    shards = {entry.name: entry.rows for entry in manifest.shards}
+    if sorted(pair for pair in covered if pair[0] in shards) != sorted(shards.items()):
+        raise ValueError("a shard is in no segment, or in two")
+    live = sum(shards.values()) - (manifest.deletes.rows if manifest.deletes else 0)
+    documents = manifest.lexical.documents if manifest.lexical else 0
+    if not live == documents == manifest.counts["chunks"]:
+        raise ValueError(f"it counts {manifest.counts['chunks']} chunks of {live} rows and {documents} documents")
+
+
+def _expect_plain(name: str) -> None:
+    if not _PLAIN_NAME.fullmatch(name):
+        raise ValueError(f"it names {name!r}; expected a plain path inside the index")
 
 
 def describe(root: Path, path: Path, *, rows: int = 0) -> FileEntry:

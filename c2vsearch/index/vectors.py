@@ -6,6 +6,8 @@ no checksum of their own and a damaged one can crash the process: whoever opens 
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -19,15 +21,32 @@ from c2vsearch.errors import CorruptFile
 from c2vsearch.optional import require
 
 VECTOR_SUFFIX = ".faiss"
+KIND = "flat-fp16"
 
 
 def build_segment(path: Path, blocks: Iterable[NDArray[np.float16]], *, dim: int) -> None:
-    """Write a segment over the rows of some shards, one shard in memory at a time beside the segment."""
+    """Write a segment over the rows of some shards, one shard in memory at a time beside the segment.
+
+    Raises:
+        StorageFull: The disk is full.
+    """
     faiss = _faiss()
     index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    header = len(faiss.serialize_index(index))
     for block in blocks:
         index.add(np.ascontiguousarray(block, dtype=np.float32))
-    artifacts.write_atomically(path, lambda temporary: faiss.write_index(index, str(temporary)))
+    expected = header + index.ntotal * 2 * dim
+
+    def write(temporary: Path) -> None:
+        try:
+            faiss.write_index(index, str(temporary))
+        except RuntimeError as error:  # FAISS has one exception for everything; the file tells what it was
+            raise _full(temporary) from error
+        # FAISS does not look at what closing the file returns, and that is where a full disk can show first.
+        if temporary.stat().st_size != expected:
+            raise _full(temporary)
+
+    artifacts.write_atomically(path, write)
 
 
 class VectorSegment:
@@ -44,37 +63,54 @@ class VectorSegment:
             raise CorruptFile(f"{path} holds {found[1]} rows of {found[0]}; expected {rows} rows of {dim}")
 
     def search(
-        self, query: NDArray[np.float32], *, k: int, deleted: NDArray[np.int64] | None = None
+        self, query: NDArray[np.float32], *, k: int, live: NDArray[np.bool_] | None = None
     ) -> list[tuple[int, float]]:
         """The k nearest rows as (position, cosine), best first; equal scores in order of position.
 
-        Deleted positions are left out before the search, so k rows come back whenever k are left.
+        Rows that are not live are left out before the search, so k rows come back whenever k are left.
 
-        Shape: query (D,).
+        Args:
+            query: A unit row. Shape: (D,).
+            k: Rows to return, at most.
+            live: Whether each row counts; None when all do. Shape: (N,).
         """
-        parameters = None
-        k = min(k, self._index.ntotal)
-        if deleted is not None and len(deleted):
-            chosen = self._faiss.IDSelectorNot(self._faiss.IDSelectorBatch(deleted))
-            parameters = self._faiss.SearchParameters(sel=chosen)
-            k = min(k, self._index.ntotal - len(deleted))
+        there = self._index.ntotal if live is None else int(np.count_nonzero(live))
+        k = min(k, there)
         if k <= 0:
             return []
-        threads = self._faiss.omp_get_max_threads()
-        self._faiss.omp_set_num_threads(1)  # one query is bound by memory: more threads only wait for each other
-        try:
-            scores, positions = self._index.search(query[None, :], k, params=parameters)
-        finally:
-            self._faiss.omp_set_num_threads(threads)
-        found = [
-            (int(p), min(1.0, max(-1.0, float(s)))) for p, s in zip(positions[0], scores[0], strict=True) if p >= 0
-        ]
-        return sorted(found, key=lambda item: (-item[1], item[0]))
+        # One more than asked for shows whether the last place is shared; then all that share it are compared.
+        depth = min(k + 1, there)
+        scores, positions = self._top(query, depth, live)
+        while depth < there and scores[-1] == scores[k - 1]:
+            depth = min(2 * depth, there)
+            scores, positions = self._top(query, depth, live)
+        order = np.lexsort((positions, -scores))[:k]
+        clipped = np.clip(scores[order], -1.0, 1.0)
+        return list(zip(positions[order].tolist(), clipped.tolist(), strict=True))
 
     def rows(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Some rows as they are stored. Shape: (len(positions), D)."""
         found: NDArray[np.float32] = self._index.reconstruct_batch(positions)
         return found
+
+    def _top(
+        self, query: NDArray[np.float32], depth: int, live: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        parameters = None
+        if live is not None:
+            bits = np.packbits(live, bitorder="little")
+            parameters = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBitmap(bits))
+        threads = self._faiss.omp_get_max_threads()
+        self._faiss.omp_set_num_threads(1)  # one query is bound by memory: more threads only wait for each other
+        try:
+            scores, positions = self._index.search(query[None, :], depth, params=parameters)
+        finally:
+            self._faiss.omp_set_num_threads(threads)
+        return scores[0], positions[0]
+
+
+def _full(path: Path) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _faiss() -> ModuleType:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,63 +17,91 @@ from numpy.typing import NDArray
 
 from c2vsearch.errors import CorruptFile, IncompatibleVersion
 from c2vsearch.records import Chunk, Fingerprint
-from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, decode_source
+from c2vsearch.shards.checked import CheckedFile, block_hashes
+from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, decode_source, schema
 
 TEXT_COLUMNS = [
     "chunk_id", "doc_id", "source", "start", "end", "start_line", "end_line", "page",
     "heading_path", "title", "context", "text", "tokens", "hash",
 ]  # fmt: skip
 REPAIR = "restore the file, or build the index again with `c2vsearch index DIR --rebuild`"
+# What pyarrow raises for a file that is not what it seems; its own errors are among them.
+_BROKEN = (OSError, pa.ArrowException, ValueError, KeyError, OverflowError, MemoryError)
 
 
 class Shard:
-    """An immutable file of rows. Every page read is checked against its checksum.
+    """An immutable file of rows. Every byte read was compared with the recorded hash of its block.
+
+    Args:
+        path: The file.
+        size_bytes: Its recorded size; 0 for the size it has now.
+        blocks: The recorded hashes of its blocks; "" for a file nobody vouches for but its name, which is
+            the hash of its bytes: it is read whole.
 
     Raises:
         CorruptFile: The file is missing or damaged.
         IncompatibleVersion: The file was written in another format.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, size_bytes: int = 0, blocks: str = "") -> None:
         self.path = path
+        self._lock = threading.Lock()  # one Parquet reader must not be used by two threads at once
         try:
-            # Memory mapping is off: a file truncated under a map would kill the process.
-            self._file = pq.ParquetFile(path, memory_map=False, page_checksum_verification=True)
+            if not blocks:
+                data = path.read_bytes()
+                if not hashlib.sha256(data).hexdigest().startswith(path.stem):
+                    raise CorruptFile(f"{path} is damaged: it is not the file of that name")
+                size_bytes, blocks = len(data), block_hashes(data)
+            self._checked = CheckedFile(path, size_bytes=size_bytes, blocks=blocks)
+            self._file = pq.ParquetFile(self._checked, memory_map=False, page_checksum_verification=True)
+            groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+            metadata = self._file.schema_arrow.metadata or {}
         except FileNotFoundError as error:
             raise CorruptFile(f"{path} is missing; {REPAIR}") from error
-        except (OSError, pa.ArrowException) as error:
+        except CorruptFile as error:
+            raise CorruptFile(f"{error}; {REPAIR}") from error
+        except _BROKEN as error:
             raise CorruptFile(f"{path} is damaged ({_first_line(error)}); {REPAIR}") from error
-        found = (self._file.schema_arrow.metadata or {}).get(FORMAT_KEY, b"?").decode(errors="replace")
+        found = metadata.get(FORMAT_KEY, b"?").decode(errors="replace")
         if found != FORMAT:
-            raise IncompatibleVersion(f"{path} has shard format {found}; this version of c2vsearch reads {FORMAT}")
-        groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+            raise IncompatibleVersion(
+                f"{path} has shard format {found}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch"
+            )
+        self._metadata: dict[bytes, bytes] = metadata
         self._starts = np.cumsum([0, *groups])
+        if not self._file.schema_arrow.equals(schema(self.dim)):
+            raise CorruptFile(f"{path} has other columns than a shard; {REPAIR}")
 
     @property
     def fingerprint(self) -> Fingerprint:
         """What made the vectors."""
         try:
-            return Fingerprint(**json.loads((self._file.schema_arrow.metadata or {})[FINGERPRINT_KEY]))
+            return Fingerprint(**json.loads(self._metadata[FINGERPRINT_KEY]))
         except (KeyError, ValueError, TypeError) as error:
             raise CorruptFile(f"{self.path} does not say what made its vectors; {REPAIR}") from error
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a row, D."""
+        try:
+            return int(self._file.schema_arrow.field("embedding").type.list_size)
+        except (KeyError, AttributeError) as error:
+            raise CorruptFile(f"{self.path} has no vectors; {REPAIR}") from error
 
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """The chunks of some rows, in the order asked for; reads only the row groups they lie in."""
-        if not rows:
-            return []
-        wanted = np.asarray(rows)
+        wanted = np.asarray(rows, dtype=np.int64)
         groups = np.searchsorted(self._starts, wanted, side="right") - 1
         found: dict[int, Chunk] = {}
-        for group in sorted(set(groups.tolist())):
+        for group in np.unique(groups).tolist():
             table = self._read([group], TEXT_COLUMNS)
-            for row in wanted[groups == group].tolist():
-                # A slice a row: `take` would load pyarrow's compute module, a noticeable part of a cold query.
-                [record] = table.slice(row - int(self._starts[group]), 1).to_pylist()
-                found[row] = _chunk(record)
-        return [found[row] for row in rows]
+            inside = wanted[groups == group]
+            records = table.take(inside - self._starts[group]).to_pylist()
+            found.update((row, _chunk(record)) for row, record in zip(inside.tolist(), records, strict=True))
+        return [found[row] for row in wanted.tolist()]
 
     def iter_chunks(self) -> Iterator[Chunk]:
         """Every chunk, one row group in memory at a time."""
@@ -87,32 +118,47 @@ class Shard:
         wanted = np.asarray(rows, dtype=np.int64)
         groups = np.searchsorted(self._starts, wanted, side="right") - 1
         found = np.empty((len(wanted), self.dim), dtype=np.float16)
-        for group in np.unique(groups):
+        for group in np.unique(groups).tolist():
             inside = groups == group
-            found[inside] = self._vectors([int(group)])[wanted[inside] - self._starts[group]]
+            found[inside] = self._vectors([group])[wanted[inside] - self._starts[group]]
         return found
-
-    @property
-    def dim(self) -> int:
-        """Numbers in a row, D."""
-        return int(self._file.schema_arrow.field("embedding").type.list_size)
 
     def column(self, name: str) -> list[Any]:
         """One whole column, such as ``hash`` or ``source``."""
         values: list[Any] = self._read(list(range(self._file.num_row_groups)), [name]).column(0).to_pylist()
         return [decode_source(value) for value in values] if name == "source" else values
 
-    def _vectors(self, groups: list[int]) -> NDArray[np.float16]:
-        column = self._read(groups, ["embedding"]).column(0).combine_chunks()
-        dim = column.type.list_size
-        flat = column.chunk(0).flatten() if isinstance(column, pa.ChunkedArray) else column.flatten()
-        return np.asarray(flat.to_numpy(zero_copy_only=False), dtype=np.float16).reshape(-1, dim)
+    def take(self, rows: Sequence[int]) -> pa.Table:
+        """Some rows with all their columns, as they are stored."""
+        return self._read(list(range(self._file.num_row_groups)), None).take(np.asarray(rows, dtype=np.int64))
 
-    def _read(self, groups: list[int], columns: list[str]) -> pa.Table:
+    def _vectors(self, groups: list[int]) -> NDArray[np.float16]:
+        column = self._read(groups, ["embedding"]).column(0)
+        flat = pa.chunked_array([part.flatten() for part in column.chunks], type=pa.float16())
+        return np.asarray(flat.to_numpy(), dtype=np.float16).reshape(-1, self.dim)
+
+    def _read(self, groups: list[int], columns: list[str] | None) -> pa.Table:
         try:
-            return self._file.read_row_groups(groups, columns=columns)
-        except (OSError, pa.ArrowException) as error:
+            with self._lock:
+                return self._file.read_row_groups(groups, columns=columns, use_threads=False)
+        except CorruptFile as error:
+            raise CorruptFile(f"{error}; {REPAIR}") from error
+        except _BROKEN as error:
             raise CorruptFile(f"{self.path} is damaged ({_first_line(error)}); {REPAIR}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._file.close()
+            self._checked.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def _chunk(record: dict[str, Any]) -> Chunk:
@@ -122,5 +168,5 @@ def _chunk(record: dict[str, Any]) -> Chunk:
     return Chunk(**record)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__

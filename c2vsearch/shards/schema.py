@@ -1,4 +1,4 @@
-"""Columns of a shard, and file names as valid UTF-8. Described for other tools in docs/storage-format.md."""
+"""Columns of a shard, and texts as valid UTF-8. Described for other tools in docs/storage-format.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ CHUNKING_KEY = b"c2vsearch.chunking"
 SHARD_SUFFIX = ".parquet"
 
 _UNDECODABLE = re.compile("[%\ud800-\udfff]")
-_ESCAPED = re.compile("%([0-9A-F]{2})")
+_ESCAPED = re.compile("%(?:u([0-9A-F]{4})|([0-9A-F]{2}))")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def schema(dim: int) -> pa.Schema:
@@ -40,23 +41,39 @@ def schema(dim: int) -> pa.Schema:
 
 
 def encode_source(source: str) -> str:
-    """A file name as valid UTF-8, reversibly: ``%`` and bytes that are not UTF-8 are written ``%XX``.
+    r"""A file name as valid UTF-8, reversibly.
+
+    ``%`` and bytes that are not UTF-8 are written ``%XX``; a lone surrogate that stands for no byte, ``%uXXXX``.
 
     >>> encode_source("notes/caf\udce9 100%.md")
     'notes/caf%E9 100%25.md'
     """
-    return _UNDECODABLE.sub(lambda match: f"%{ord(match.group()) & 0xFF:02X}", source)
+
+    def escape(match: re.Match[str]) -> str:
+        code = ord(match.group())
+        if code == ord("%"):
+            return "%25"
+        return f"%{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"%u{code:04X}"
+
+    return _UNDECODABLE.sub(escape, source)
 
 
 def decode_source(stored: str) -> str:
-    """The inverse of `encode_source`.
+    r"""The inverse of `encode_source`.
 
     >>> decode_source("notes/caf%E9 100%25.md") == "notes/caf\udce9 100%.md"
     True
     """
 
-    def byte(match: re.Match[str]) -> str:
-        value = int(match.group(1), 16)
-        return "%" if value == 0x25 else chr(0xDC00 + value)
+    def character(match: re.Match[str]) -> str:
+        surrogate, byte = match.groups()
+        if surrogate is not None:
+            return chr(int(surrogate, 16))
+        return "%" if byte == "25" else chr(0xDC00 + int(byte, 16))
 
-    return _ESCAPED.sub(byte, stored)
+    return _ESCAPED.sub(character, stored)
+
+
+def storable(text: str) -> str:
+    """Text as valid UTF-8 of the same length: a lone surrogate becomes U+FFFD, so offsets stay true."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -233,7 +233,6 @@ def test_vectors_that_are_no_unit_vectors_are_refused(tmp_path: Path) -> None:
         (('"name": "shards/', '"name": "/etc/'), CorruptFile),
         (('"rows": 5', '"rows": -5'), CorruptFile),
         (('"created"', '"surprise"'), CorruptFile),
-        (("words-nfkc", "other"), IncompatibleVersion),
     ],
 )
 def test_a_hostile_or_foreign_manifest(tmp_path: Path, change: tuple[str, str], error: type[C2VSearchError]) -> None:

@@ -1,57 +1,113 @@
-"""The FAISS segment against exact search, by value."""
-
 from __future__ import annotations
 
+import errno
+import random
+import sys
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
-from c2vsearch.errors import CorruptFile, MissingDependency
+from c2vsearch.errors import CorruptFile, MissingDependency, StorageFull
 from c2vsearch.index.exact import exact_search
 from c2vsearch.index.vectors import VectorSegment, build_segment
 
-
-def rows(count: int, dim: int, *, seed: int) -> np.ndarray:
-    drawn = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float16)
+DIM = 16
 
 
-@pytest.mark.parametrize("deleted", [(), (0, 3, 299), tuple(range(290))])
-@pytest.mark.parametrize("k", [1, 10, 1000])
-def test_equals_exact_search(tmp_path: Path, deleted: tuple[int, ...], k: int) -> None:
-    blocks = [rows(100, 24, seed=1), rows(200, 24, seed=2)]
-    build_segment(tmp_path / "a.faiss", blocks, dim=24)
-    segment = VectorSegment(tmp_path / "a.faiss", dim=24, rows=300)
-    for query in rows(5, 24, seed=3).astype(np.float32):
-        found = segment.search(query, k=k, deleted=np.array(deleted, dtype=np.int64))
-        expected = exact_search(query, blocks, k=k, deleted=frozenset(deleted))
-        assert len(found) == len(expected) == min(k, 300 - len(deleted))
-        np.testing.assert_allclose([score for _, score in found], [score for _, score in expected], atol=1e-5)
-        assert not {position for position, _ in found} & set(deleted)
+def rows_of(count: int, *, seed: int = 0) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((count, DIM)).astype(np.float32)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
 
 
-def test_equal_scores_come_in_order(tmp_path: Path) -> None:
-    same = np.repeat(rows(1, 8, seed=1), 6, axis=0)
-    build_segment(tmp_path / "a.faiss", [same], dim=8)
-    found = VectorSegment(tmp_path / "a.faiss", dim=8, rows=6).search(same[0].astype(np.float32), k=6)
-    assert [position for position, _ in found] == list(range(6))
-    assert all(score == pytest.approx(1.0, abs=1e-3) and score <= 1.0 for _, score in found)
+def segment(directory: Path, rows: np.ndarray, *, block: int = 64) -> VectorSegment:
+    blocks = (rows[start : start + block] for start in range(0, len(rows), block))
+    build_segment(directory / "a.faiss", blocks, dim=DIM)
+    return VectorSegment(directory / "a.faiss", dim=DIM, rows=len(rows))
 
 
-def test_another_file_than_the_manifest_names(tmp_path: Path) -> None:
-    build_segment(tmp_path / "a.faiss", [rows(5, 8, seed=1)], dim=8)
-    for dim, count in ((8, 6), (9, 5)):
-        with pytest.raises(CorruptFile, match="expected"):
-            VectorSegment(tmp_path / "a.faiss", dim=dim, rows=count)
-    (tmp_path / "b.faiss").write_bytes(b"nonsense")
+def test_every_search_is_the_exact_one(tmp_path: Path) -> None:
+    rows = rows_of(500)
+    index = segment(tmp_path, rows)
+    chance = random.Random(0)
+    for seed in range(20):
+        query = rows_of(1, seed=1000 + seed)[0].astype(np.float32)
+        live = np.array([chance.random() < 0.7 for _ in rows]) if seed % 2 else None
+        deleted = frozenset() if live is None else frozenset(np.flatnonzero(~live).tolist())
+        k = chance.choice([1, 7, 100, 499, 5000])
+        expected = exact_search(query, [rows], k=k, deleted=deleted)
+        found = index.search(query, k=k, live=live)
+        assert [position for position, _ in found] == [position for position, _ in expected]
+        np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=1e-6)
+
+
+def test_equal_scores_come_in_order_of_position_at_every_k(tmp_path: Path) -> None:
+    rows = np.repeat(rows_of(5), 40, axis=0)
+    np.random.default_rng(3).shuffle(rows)
+    index = segment(tmp_path, rows)
+    query = rows[0].astype(np.float32)
+    scores = {position: score for position, score in index.search(query, k=200)}
+    order = sorted(range(200), key=lambda position: (-scores[position], position))
+    for k in range(1, 201):
+        assert [position for position, _ in index.search(query, k=k)] == order[:k]
+
+
+def test_scores_are_cosines(tmp_path: Path) -> None:
+    rows = rows_of(50)
+    index = segment(tmp_path, rows)
+    for position in range(50):
+        row = rows[position].astype(np.float32)
+        [(found, score)] = index.search(row / np.linalg.norm(row), k=1)
+        assert found == position
+        assert 0.99 < score <= 1.0
+
+
+def test_nothing_live_and_no_k_give_nothing(tmp_path: Path) -> None:
+    index = segment(tmp_path, rows_of(9))
+    query = rows_of(1)[0].astype(np.float32)
+    assert index.search(query, k=5, live=np.zeros(9, dtype=np.bool_)) == []
+    assert index.search(query, k=0) == index.search(query, k=-3) == []
+
+
+def test_a_segment_holds_the_very_float16_rows(tmp_path: Path) -> None:
+    rows = rows_of(100)
+    segment(tmp_path, rows)
+    stored = faiss.read_index(str(tmp_path / "a.faiss")).reconstruct_n(0, 100)
+    np.testing.assert_array_equal(stored, rows.astype(np.float32))
+
+
+@pytest.mark.parametrize(("dim", "rows"), [(DIM + 1, 10), (DIM, 11)])
+def test_another_shape_than_recorded_is_refused(tmp_path: Path, dim: int, rows: int) -> None:
+    segment(tmp_path, rows_of(10))
+    with pytest.raises(CorruptFile, match="holds 10 rows of 16"):
+        VectorSegment(tmp_path / "a.faiss", dim=dim, rows=rows)
+
+
+def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.faiss").write_bytes(b"nothing of the kind")
     with pytest.raises(CorruptFile, match="cannot be read by FAISS"):
-        VectorSegment(tmp_path / "b.faiss", dim=8, rows=5)
+        VectorSegment(tmp_path / "a.faiss", dim=DIM, rows=1)
 
 
-def test_without_faiss_the_pip_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+@pytest.mark.parametrize("told", [True, False])
+def test_a_full_disk_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
+    whole = faiss.write_index
 
+    def full(index: object, target: object, *flags: int) -> None:
+        whole(index, target, *flags)
+        if isinstance(target, str) and told:
+            raise RuntimeError(f"write error in {target}: {errno.ENOSPC}")
+        if isinstance(target, str):  # the last bytes are written while the file is closed, and FAISS does not look
+            Path(target).write_bytes(Path(target).read_bytes()[:-3])
+
+    monkeypatch.setattr(faiss, "write_index", full)
+    with pytest.raises(StorageFull):
+        segment(tmp_path, rows_of(20))
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_faiss_the_message_has_the_pip_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(MissingDependency, match=r"c2vsearch\[cpu\]"):
-        build_segment(tmp_path / "a.faiss", [], dim=8)
+    with pytest.raises(MissingDependency, match=r"pip install 'c2vsearch\[cpu\]'"):
+        build_segment(tmp_path / "a.faiss", [], dim=DIM)

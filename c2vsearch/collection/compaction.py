@@ -1,0 +1,78 @@
+"""Shards that are mostly deleted, and many small ones, written anew. Rows are copied as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from c2vsearch.collection.manifest import ShardEntry
+from c2vsearch.shards import Shard, ShardFile
+
+# A shard is written anew when more than this share of its rows is deleted ...
+DELETED_SHARE = 0.5
+# ... and shards of less than half the usual size are joined when there are more of them than this.
+SMALL_SHARDS = 8
+
+Live = dict[str, NDArray[np.bool_]]
+
+
+def compacted(
+    root: Path,
+    entries: Sequence[ShardEntry],
+    live: Live,
+    *,
+    rows_per_shard: int,
+    write: Callable[[pa.Table], ShardEntry],
+) -> tuple[list[ShardEntry], Live]:
+    """The shards of the next version and which of their rows count.
+
+    Args:
+        root: The index directory.
+        entries: Shards, old and new.
+        live: Whether each row of each shard counts.
+        rows_per_shard: Rows of a full shard.
+        write: Writes rows as a shard.
+    """
+    counts = {entry.name: int(np.count_nonzero(live[entry.name])) for entry in entries}
+    empty = {name for name, count in counts.items() if count == 0}
+    worn = {entry.name for entry in entries if counts[entry.name] < entry.rows * (1 - DELETED_SHARE)}
+    small = {entry.name for entry in entries if counts[entry.name] < rows_per_shard // 2}
+    chosen = worn | (small if len(small - empty) > SMALL_SHARDS else set())
+    kept = [entry for entry in entries if entry.name not in chosen]
+    rewritten = [write(table) for table in _tables(root, entries, live, chosen - empty, rows_per_shard)]
+    result = {entry.name: live[entry.name] for entry in kept}
+    result.update({entry.name: np.ones(entry.rows, dtype=np.bool_) for entry in rewritten})
+    return kept + rewritten, result
+
+
+def entry_of(root: Path, file: ShardFile) -> ShardEntry:
+    """How a manifest names a shard."""
+    name = file.path.relative_to(root).as_posix()
+    return ShardEntry(name, file.size_bytes, file.sha256, file.rows, blocks=file.blocks)
+
+
+def open_entry(root: Path, entry: ShardEntry) -> Shard:
+    """A shard, checked against its entry as it is read."""
+    return Shard(root / entry.name, size_bytes=entry.size_bytes, blocks=entry.blocks)
+
+
+def _tables(
+    root: Path, entries: Sequence[ShardEntry], live: Live, chosen: set[str], rows_per_shard: int
+) -> Iterator[pa.Table]:
+    """The live rows of some shards, in order, in pieces of a full shard."""
+    waiting: list[pa.Table] = []
+    for entry in entries:
+        if entry.name not in chosen:
+            continue
+        with open_entry(root, entry) as shard:
+            waiting.append(shard.take(np.flatnonzero(live[entry.name]).tolist()))
+        while sum(table.num_rows for table in waiting) >= rows_per_shard:
+            table = pa.concat_tables(waiting)
+            yield table.slice(0, rows_per_shard).combine_chunks()
+            waiting = [table.slice(rows_per_shard)]
+    if sum(table.num_rows for table in waiting):
+        yield pa.concat_tables(waiting).combine_chunks()
