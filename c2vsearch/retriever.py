@@ -18,6 +18,7 @@ from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
 from c2vsearch.records import Hit, Mode, Passage
 from c2vsearch.search.pipeline import check_query, search
 from c2vsearch.search.rerank import LateInteraction, Reranker
+from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,13 +120,13 @@ class Retriever:
         return self.search_batch_with([text], config, instruction=instruction)[0]
 
     def search_batch_with(
-        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None
+        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None, highlight: bool = True
     ) -> list[list[Hit]]:
-        """`search_batch` with all settings in one object."""
+        """`search_batch` with all settings in one object; quicker without ``highlight`` when only ranks matter."""
         queries = [check_query(text) for text in texts]
         vectors = None if config.mode == "bm25" else self.encoder.encode_queries(queries, instruction=instruction)
         return [
-            self._search(query, config, vectors[number] if vectors is not None else None)
+            self._search(query, config, vectors[number] if vectors is not None else None, highlight)
             for number, query in enumerate(queries)
         ]
 
@@ -135,8 +136,8 @@ class Retriever:
     ) -> Context:  # fmt: skip
         """The best passages for a query, numbered and cited, within a budget.
 
-        Overlapping and adjoining chunks of one document become one passage. Whole passages are taken, best
-        first, while they fit; a budget too small for the first gives an empty context.
+        Overlapping and adjoining chunks of one document become one passage, in reading order. Whole chunks are
+        taken, best first, as long as the text they make fits; a budget too small for any gives an empty context.
 
         Args:
             text: The query.
@@ -148,19 +149,28 @@ class Retriever:
         """
         if max_tokens < 1:
             raise InvalidConfig(f"max_tokens is {max_tokens}; expected at least 1")
-        hits = self.search(text, k=k, mode=mode, rerank=rerank, instruction=instruction)
-        passages: list[Passage] = []
-        total = 0
-        for group in _merged(hits):
-            number = len(passages) + 1
-            citation, body = _citation(group), _joined(group)
-            tokens = len(self.encoder.tokenizer.token_spans(f"[{number}] {citation}\n{body}\n\n"))
-            if total + tokens > max_tokens:
+        kept: list[Hit] = []
+        best = Context("", (), 0)
+        for hit in self.search(text, k=k, mode=mode, rerank=rerank, instruction=instruction):
+            if any(hit.text in other.text for other in kept):
                 continue
-            total += tokens
-            passages.append(Passage(number, citation, body, tokens, tuple(hit.id for hit in group)))
-        body = "\n\n".join(f"[{passage.number}] {passage.citation}\n{passage.text}" for passage in passages)
-        return Context(body, tuple(passages), total)
+            larger = self._context([*kept, hit])
+            if larger.tokens <= max_tokens:
+                kept.append(hit)
+                best = larger
+        return best
+
+    def _context(self, hits: Sequence[Hit]) -> Context:
+        passages: list[Passage] = []
+        parts: list[str] = []
+        total = 0
+        for number, group in enumerate(_merged(hits), start=1):
+            citation, body = _citation(group), _joined(group)
+            parts.append(f"[{number}] {citation}\n{body}")
+            tokens = len(self.encoder.tokenizer.token_spans("\n\n".join(parts)))
+            passages.append(Passage(number, citation, body, tokens - total, tuple(hit.id for hit in group)))
+            total = tokens
+        return Context("\n\n".join(parts), tuple(passages), total)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -185,9 +195,11 @@ class Retriever:
             )
         return LateInteraction(self.encoder)
 
-    def _search(self, query: str, config: SearchConfig, vector: NDArray[np.float32] | None) -> list[Hit]:
+    def _search(
+        self, query: str, config: SearchConfig, vector: NDArray[np.float32] | None, highlight: bool
+    ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
-        hits = search(self.collection, query, vector=vector, config=config, reranker=reranker)
+        hits = search(self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight)
         return [dataclasses.replace(hit, root=self.collection.manifest.root) for hit in hits]
 
     def _check(self, encoder: Encoder) -> None:
@@ -227,21 +239,25 @@ def _merged(hits: Sequence[Hit]) -> list[list[Hit]]:
 
 
 def _joined(group: Sequence[Hit]) -> str:
-    """The text the group covers, each character once."""
-    text, end = group[0].text, group[0].end
+    """The text the group covers, each character once.
+
+    Chunks are cut at white space, which belongs to neither: it is a space on one line and a break between two.
+    """
+    text, end, line = group[0].text, group[0].end, group[0].end_line
     for hit in group[1:]:
         if hit.end > end:
-            gap = "\n\n" if hit.start > end else ""
+            gap = ("\n" if hit.start_line > line else " ") * (hit.start - end)
             text += gap + hit.text[max(0, end - hit.start) :]
-            end = hit.end
+            end, line = hit.end, hit.end_line
     return text
 
 
 def _citation(group: Sequence[Hit]) -> str:
+    """Where the group is from, on one line whatever a file or a heading is called."""
     first = group[0]
     if first.page is not None:
         last_page = max(hit.page or first.page for hit in group)
         place = f"page {first.page}" if last_page == first.page else f"pages {first.page}-{last_page}"
-        return f"{first.source}, {place}"
+        return visible_line(f"{first.source}, {place}")
     lines = f"{first.source}:{first.start_line}-{max(hit.end_line for hit in group)}"
-    return f"{lines} ({' > '.join(first.heading_path)})" if first.heading_path else lines
+    return visible_line(f"{lines} ({' > '.join(first.heading_path)})" if first.heading_path else lines)

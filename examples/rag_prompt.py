@@ -1,7 +1,7 @@
 """From a question to a prompt with cited passages, for the language model of your choice.
 
-    c2vsearch index sample_corpora/handbook
-    python examples/rag_prompt.py "how do I claim travel costs?"
+c2vsearch index sample_corpora/handbook
+python examples/rag_prompt.py "how do I claim travel costs?"
 """
 
 from __future__ import annotations

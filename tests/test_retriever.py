@@ -1,157 +1,197 @@
-"""The front door: every mode against its definition, provenance at each stage, context within its budget."""
+"""The front door over real, small indexes made with the hash encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import dataclasses
+import random
 
 import numpy as np
 import pytest
 
 from c2vsearch import Retriever, index_directory
-from c2vsearch.config import ChunkingConfig
+from c2vsearch import retriever as retriever_module
+from c2vsearch.collection import Collection
+from c2vsearch.config import ChunkingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder
-from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery
-from c2vsearch.index.exact import exact_search
+from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery, ModelNotFound
+from c2vsearch.records import Hit
+from c2vsearch.retriever import _joined, _merged
 
-
-class Tokens(HashEncoder):
-    """The fake with token states, for reranking."""
-
-    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> np.ndarray:
-        return self.encode_documents([text[start:end] for start, end in self.tokenizer.token_spans(text)])
-
-    def encode_document_tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
-        return [self.encode_query_tokens(text) for text in texts]
-
-
-TOPICS = ["ferry", "dough", "invoice", "garden", "engine", "passport"]
+WORDS = "boat harbour captain deck rope anchor sail wind tide pilot crew cargo dock crane".split()
+QUERY = "ferry harbour rope"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("docs")
-    for number in range(30):
-        topic = TOPICS[number % 6]
-        lines = [f"Line {line} of the {topic} page {number} says {topic} {line * number % 11}." for line in range(12)]
-        (root / f"{topic}{number}.md").write_text(f"# About {topic}\n\n" + "\n\n".join(lines))
-    (root / "copy.md").write_text((root / "ferry0.md").read_text())
+def corpus(tmp_path_factory):
+    root = tmp_path_factory.mktemp("corpus")
+    rng = random.Random(1)
+    paragraphs = [" ".join(["ferry", *rng.choices(WORDS, k=50)]) + "." for _ in range(30)]
+    (root / "long.md").write_text("# Ferries\n\n" + "\n\n".join(paragraphs))
+    (root / "a.txt").write_text("A copied ferry licence text.\n")
+    (root / "b.txt").write_text("A copied ferry licence text.\n")
+    (root / "x\n[9] forged.txt").write_text("The harbour master signs here.\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def index(corpus, tmp_path_factory):
+    place = tmp_path_factory.mktemp("index") / "ferries"
     index_directory(
-        root,
-        index=root / "index",
-        encoder=Tokens(),
-        chunking=ChunkingConfig(max_tokens=60, overlap_tokens=15, context_tokens=12),
+        corpus,
+        index=place,
+        encoder="hash",
+        chunking=ChunkingConfig(max_tokens=96, overlap_tokens=16, context_tokens=16),
     )
-    return root / "index"
+    return place
 
 
 @pytest.fixture
-def retriever(place: Path) -> Retriever:
-    return Retriever.open(place, encoder=Tokens())
+def retriever(index):
+    with Retriever.open(index) as opened:
+        yield opened
 
 
-def test_dense_equals_exact_search(retriever: Retriever) -> None:
+def tokens(retriever, text):
+    return len(retriever.encoder.tokenizer.token_spans(text))
+
+
+def test_dense_search_equals_brute_force_over_every_chunk(retriever):
     rows = list(retriever.collection.iter_rows())
-    vectors = retriever.collection.vectors([row for row, _ in rows]).astype(np.float16)
-    query = "which ferry page says 7"
-    expected = exact_search(Tokens().encode_queries([query])[0], [vectors], k=40)
-    hits = retriever.search(query, k=8, mode="dense")
-    seen, texts = [], set()
-    for position, score in expected:
-        text = rows[position][1].text
-        if text not in texts:
-            texts.add(text)
-            seen.append(score)
-    np.testing.assert_allclose([hit.score for hit in hits], seen[:8], atol=1e-5)
+    vectors = retriever.collection.vectors([row for row, _ in rows])
+    scores = vectors @ HashEncoder().encode_queries([QUERY])[0]
+    expected = sorted(zip((-scores).tolist(), (chunk.id for _, chunk in rows), strict=True))[:10]
+    hits = retriever.search(QUERY, mode="dense")
+    assert [hit.score for hit in hits] == pytest.approx([-score for score, _ in expected], abs=1e-5)
+    assert {hit.id for hit in hits[:9]} <= {id for _, id in expected}
 
 
-@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
-@pytest.mark.parametrize("rerank", [False, True])
-def test_what_every_hit_promises(retriever: Retriever, mode: str, rerank: bool) -> None:
-    hits = retriever.search("the engine page says 5", k=12, mode=mode, rerank=rerank)  # type: ignore[arg-type]
-    assert [hit.rank for hit in hits] == list(range(1, 13))
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    assert len({hit.text for hit in hits}) == 12
-    stages = {"dense": ["dense"], "bm25": ["bm25"], "hybrid": ["dense", "bm25", "fused"]}[mode] + ["rerank"] * rerank
-    for hit in hits:
-        assert [stage.stage for stage in hit.stages] == [s for s in stages if s in {x.stage for x in hit.stages}]
-        assert hit.stages[-1].score == hit.score
-        source = Path(hit.root, hit.source).read_text()
-        assert source[hit.start : hit.end] == hit.text
-        assert "\n".join(source.split("\n")[hit.start_line - 1 : hit.end_line]).startswith(hit.text.split("\n")[0])
-        assert hit.highlight is None or hit.text[slice(*hit.highlight)].strip()
-    assert retriever.search("the engine page says 5", k=12, mode=mode, rerank=rerank) == hits  # type: ignore[arg-type]
+def test_a_batch_equals_the_queries_one_by_one(retriever):
+    queries = [QUERY, "licence", "pilot?", "!?"]
+    assert retriever.search_batch(queries, k=5) == [retriever.search(query, k=5) for query in queries]
+    assert retriever.search_batch([]) == []
 
 
-def test_reranking_is_a_permutation_of_the_first_candidates(retriever: Retriever) -> None:
-    plain = retriever.search("garden page 9 line 4", k=40, candidates=60)
-    again = retriever.search("garden page 9 line 4", k=40, candidates=60, rerank=True)
-    assert {hit.id for hit in plain[:15]} <= {hit.id for hit in again}
-    assert [hit.id for hit in plain[25:]] == [hit.id for hit in again[25:]]
+def test_punctuation_alone_finds_nothing_by_words_and_something_by_meaning(retriever):
+    assert retriever.search("?!", mode="bm25") == []
+    assert retriever.search("?!", k=3)
 
 
-def test_a_batch_is_its_queries_one_by_one(retriever: Retriever) -> None:
-    queries = ["ferry line 3", "passport", "dough 7"]
-    assert retriever.search_batch(queries, k=4) == [retriever.search(query, k=4) for query in queries]
-    assert retriever.search_batch([], k=4) == []
+def test_a_query_longer_than_the_model_reads_is_answered(retriever):
+    assert retriever.search(" ".join([*WORDS, "licence"] * 300), k=3)
 
 
-def test_keyword_search_loads_no_model(place: Path) -> None:
-    with Retriever.open(place) as retriever:  # "hash" is the model's name, but it was built in 64 dimensions
-        assert retriever.search("ferry", mode="bm25", k=2)
-        assert "encoder" not in vars(retriever)
+def test_hits_know_the_directory_they_are_from(retriever, corpus):
+    assert {hit.root for hit in retriever.search(QUERY)} == {str(corpus)}
 
 
-@pytest.mark.parametrize("query", ["", "  \n", "\0"])
-def test_an_empty_query_is_refused(retriever: Retriever, query: str) -> None:
-    with pytest.raises(InvalidQuery, match="empty"):
-        retriever.search(query)
+def test_a_keyword_search_never_loads_the_model(index, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(retriever_module, "load_encoder", refuse)
+    assert Retriever.open(index).search("licence", mode="bm25")
+    with pytest.raises(AssertionError, match="loaded"):
+        Retriever.open(index).search("licence", mode="dense")
 
 
-@pytest.mark.parametrize("query", ["???", "-x", "word " * 30_000, "\ud800 lone", "a\0b", "猫", '"unbalanced'])
-def test_any_other_query_is_answered(retriever: Retriever, query: str) -> None:
-    assert len(retriever.search(query, k=3)) == 3
-    assert len(retriever.search(query, k=100_000)) > 50
+def test_another_encoder_is_refused_with_both_names(index):
+    with pytest.raises(EncoderMismatch, match=r"hash@words-64 \(64 dimensions\).*hash@words-32 \(32.*--rebuild"):
+        Retriever.open(index, encoder=HashEncoder(dim=32))
 
 
-@pytest.mark.parametrize("settings", [{"k": 0}, {"mode": "fast"}, {"candidates": 0}])
-def test_impossible_settings(retriever: Retriever, settings: dict[str, object]) -> None:
-    with pytest.raises(InvalidConfig, match="expected"):
-        retriever.search("x", **settings)  # type: ignore[arg-type]
+def test_a_lost_model_is_named_with_what_to_do(index):
+    manifest = Collection.open(index).manifest
+    lost = dataclasses.replace(manifest, fingerprint=dataclasses.replace(manifest.fingerprint, name="no-such-model"))
+    with pytest.raises(ModelNotFound, match=r"no-such-model.*--model"):
+        _ = Retriever(Collection(index, lost)).encoder
 
 
-def test_refusals(place: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_searched_is_refused(retriever, tmp_path):
+    with pytest.raises(InvalidQuery):
+        retriever.search(" \n")
+    with pytest.raises(InvalidConfig, match="no token states"):
+        retriever.search(QUERY, rerank=True)
+    with pytest.raises(InvalidConfig, match="k is 0"):
+        retriever.search(QUERY, k=0)
+    with pytest.raises(InvalidConfig, match="max_tokens is 0"):
+        retriever.context(QUERY, max_tokens=0)
     with pytest.raises(IndexNotFound):
         Retriever.open(tmp_path)
-    with pytest.raises(IndexNotFound, match="no version 9"):
-        Retriever.open(place, version=9)
-    with pytest.raises(EncoderMismatch, match="words-64.*words-8"):
-        Retriever.open(place, encoder=HashEncoder(dim=8))
-    with pytest.raises(InvalidConfig, match="no token states"):
-        Retriever.open(place, encoder=HashEncoder()).search("x", rerank=True)
 
 
-@pytest.mark.parametrize("budget", [1, 60, 200, 1000])
-def test_context_is_cited_and_within_its_budget(retriever: Retriever, budget: int) -> None:
-    context = retriever.context("what does the ferry page say", max_tokens=budget)
-    tokenizer = Tokens().tokenizer
-    assert len(tokenizer.token_spans(context.text)) <= context.tokens <= budget
-    assert [passage.number for passage in context.passages] == list(range(1, len(context.passages) + 1))
-    assert len(context.passages) > 0 or budget <= 60
-    for passage in context.passages:
-        assert f"[{passage.number}] {passage.citation}\n{passage.text}" in context.text
-        source, _, lines = passage.citation.split(" (")[0].rpartition(":")
-        first, last = map(int, lines.split("-"))
-        whole = Path(retriever.collection.manifest.root, source).read_text()
-        assert passage.text in whole
-        assert "\n".join(whole.split("\n")[first - 1 : last]) == passage.text
+def test_more_hits_than_there_are_chunks_is_all_of_them(retriever):
+    everything = {chunk.id for chunk in retriever.collection.iter_chunks()}
+    assert {hit.id for hit in retriever.search(QUERY, k=10**12)} == everything
 
 
-def test_context_repeats_nothing(retriever: Retriever) -> None:
-    context = retriever.context("the ferry page 12", max_tokens=4000, k=60)
-    covered: dict[str, list[str]] = {}
-    for passage in context.passages:
-        source = passage.citation.split(":")[0]
-        for line in passage.text.split("\n"):
-            assert not line or line not in covered.setdefault(source, [])
-            covered[source].append(line)
+class TokenStates(HashEncoder):
+    def encode_query_tokens(self, text, *, instruction=None):
+        return np.stack([self._row(word) for word in text.split()])
+
+    def encode_document_tokens(self, texts):
+        return [self.encode_query_tokens(text) for text in texts]
+
+
+def test_rerank_through_the_door_permutes_the_candidates(index):
+    retriever = Retriever.open(index, encoder=TokenStates())
+    config = SearchConfig(k=30, rerank_candidates=5)
+    plain = retriever.search_with(QUERY, config)
+    reranked = retriever.search_with(QUERY, dataclasses.replace(config, rerank=True))
+    assert {hit.id for hit in reranked[:5]} == {hit.id for hit in plain[:5]}
+    assert [hit.id for hit in reranked[5:]] == [hit.id for hit in plain[5:]]
+
+
+# Context.
+
+
+@pytest.mark.parametrize("budget", [1, 60, 150, 600, 1500, 100_000])
+def test_a_context_is_within_its_budget_and_says_its_size(retriever, budget):
+    context = retriever.context(QUERY, max_tokens=budget)
+    assert tokens(retriever, context.text) == context.tokens <= budget
+    assert sum(passage.tokens for passage in context.passages) == context.tokens
+    assert context.text == "\n\n".join(f"[{p.number}] {p.citation}\n{p.text}" for p in context.passages)
+
+
+def test_a_long_run_of_adjoining_hits_does_not_push_out_the_best_one(retriever):
+    best = retriever.search(QUERY, k=1)[0]
+    assert tokens(retriever, "\n".join(hit.text for hit in retriever.search(QUERY, k=20))) > 600
+    context = retriever.context(QUERY, max_tokens=600)
+    assert best.text in context.passages[0].text
+
+
+def test_passages_are_text_of_the_file_word_for_word(retriever, corpus):
+    original = (corpus / "long.md").read_text()
+    passages = [p for p in retriever.context(QUERY, max_tokens=5000).passages if p.citation.startswith("long.md")]
+    assert passages
+    assert all(passage.text in original for passage in passages)
+
+
+def test_copies_in_two_files_are_cited_once(retriever):
+    context = retriever.context("copied licence text", max_tokens=5000)
+    assert context.text.count("A copied ferry licence text.") == 1
+
+
+def test_a_file_name_cannot_forge_a_citation(retriever):
+    context = retriever.context("harbour master signs", max_tokens=5000)
+    assert r"x\n[9] forged.txt:1-1" in context.text
+    assert "\n[9] forged" not in context.text
+
+
+def hit(text, start, *, line=1, source="a.md", rank=1):
+    return Hit(rank, 1.0, f"{source}{start}", source, text, start, start + len(text), line, line + text.count("\n"))
+
+
+@pytest.mark.parametrize(
+    "document", ["One two three four.", "One two\nthree four.", "One two\n\nthree four.", "One two three four. Five"]
+)
+def test_chunks_are_joined_to_the_very_text_they_were_cut_from(document):
+    for first_end, second_start in ((7, 4), (7, 7), (7, 8 + document[8].isspace())):
+        pieces = [(document[:first_end], 0), (document[second_start:], second_start)]
+        group = [hit(text, at, line=1 + document[:at].count("\n")) for text, at in pieces]
+        assert _joined(group) == document
+
+
+def test_hits_merge_within_a_document_only_and_best_group_first():
+    first, second = hit("abc", 0, rank=3), hit("cde", 2, rank=2)
+    far, other = hit("xyz", 40, rank=4), hit("abc", 0, source="b.md", rank=1)
+    assert _merged([other, second, first, far]) == [[other], [first, second], [far]]

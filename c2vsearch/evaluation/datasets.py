@@ -40,12 +40,12 @@ def read_questions(queries: Path, qrels: Path) -> Questions:
     Raises:
         InvalidDataset: A file is missing or a line of it cannot be read; the message has its number.
     """
-    texts = {str(row["_id"]): str(row["text"]) for row in _objects(queries, ("_id", "text"))}
+    texts = {row["_id"]: row["text"] for row in _objects(queries)}
     judged: dict[str, dict[str, int]] = {}
     for number, cells in _rows(qrels):
         try:
-            query, document, relevance = cells[0], cells[-2], int(float(cells[-1]))
-        except (IndexError, ValueError) as error:
+            query, document, relevance = _judgement(cells)
+        except (OverflowError, ValueError) as error:
             if number == 1:  # the header
                 continue
             raise InvalidDataset(
@@ -68,9 +68,9 @@ def index_corpus(corpus: Path, place: Path, *, encoder: Encoder, chunking: Chunk
     settings = chunking or ChunkingConfig(max_tokens=encoder.max_tokens, overlap_tokens=0)
     with CollectionWriter.open(place, fingerprint=encoder.fingerprint, chunking=settings, rebuild=True) as writer:
         pending: list[Chunk] = []
-        for number, row in enumerate(_objects(corpus, ("_id", "text")), start=1):
-            title, name = str(row.get("title") or ""), str(row["_id"])
-            document = Document(id=name, source=name, text=str(row["text"]), kind="text", title=title)
+        for number, row in enumerate(_objects(corpus), start=1):
+            title, name = str(row.get("title") or ""), row["_id"]
+            document = Document(id=name, source=name, text=row["text"], kind="text", title=title)
             if not document.text.strip():
                 document = Document(id=name, source=name, text=title or "(empty)", kind="text")
             chunks = chunk_document(document, tokenizer=encoder.tokenizer, config=settings)
@@ -88,16 +88,32 @@ def _store(writer: CollectionWriter, chunks: list[Chunk], encoder: Encoder) -> N
         writer.add(chunks, embed_chunks(chunks, encoder=encoder, reuse=lambda hashes: {}).rows)
 
 
-def _objects(path: Path, keys: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _objects(path: Path) -> Iterator[dict[str, Any]]:
+    """Objects with an ``_id`` of their own and a ``text``, both strings."""
+    seen: set[str] = set()
     for number, line in _lines(path):
         try:
             row = json.loads(line)
-            missing = [key for key in keys if key not in row]
-        except (ValueError, TypeError) as error:
-            raise InvalidDataset(f"{path} line {number}: not a JSON object") from error
-        if missing or not isinstance(row, dict):
-            raise InvalidDataset(f"{path} line {number}: no {' and no '.join(missing)}; expected {', '.join(keys)}")
+        except (ValueError, RecursionError) as error:
+            raise InvalidDataset(f"{path} line {number}: not JSON ({error})") from error
+        if (
+            not isinstance(row, dict)
+            or not isinstance(row.get("text"), str)
+            or not isinstance(row.get("_id"), str | int)
+        ):
+            raise InvalidDataset(f"{path} line {number}: expected an object with an _id and a text")
+        row["_id"] = str(row["_id"])
+        if row["_id"] in seen:
+            raise InvalidDataset(f"{path} line {number}: the _id {row['_id']!r} was there before; expected each once")
+        seen.add(row["_id"])
         yield row
+
+
+def _judgement(cells: list[str]) -> tuple[str, str, int]:
+    """Three columns, or the four of TREC, whose second says nothing."""
+    if len(cells) not in (3, 4):
+        raise ValueError(f"{len(cells)} columns")
+    return cells[0], cells[-2], int(float(cells[-1]))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -107,7 +123,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, line.rstrip("\r\n")

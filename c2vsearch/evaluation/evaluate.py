@@ -70,7 +70,7 @@ def evaluate(
         questions: Queries and judgements; documents are named by their source.
         modes: Of "dense", "bm25", "hybrid", "rerank" (hybrid, reranked).
         measures: Names as ``ir_measures`` writes them.
-        depth: Documents a run holds for each query, at least.
+        depth: Chunks a run holds for each query.
 
     Raises:
         InvalidConfig: An unknown mode or measure.
@@ -87,15 +87,15 @@ def evaluate(
 def run_queries(retriever: Retriever, queries: Mapping[str, str], mode: str, *, depth: int) -> Run:
     """The documents found for each query, with the score of their best chunk.
 
-    ``depth`` is doubled for chunks, because several may belong to one document.
+    ``depth`` is that of the chunks, and the legs contribute what they do by default: with more, scores would be
+    scaled over other lists and hits would not be in the order a search gives.
     """
     config = SearchConfig(
-        k=2 * depth, candidates=2 * depth, mode="hybrid" if mode == "rerank" else mode, rerank=mode == "rerank",  # type: ignore[arg-type]
+        k=depth, mode="hybrid" if mode == "rerank" else mode, rerank=mode == "rerank",  # type: ignore[arg-type]
     )  # fmt: skip
     names, texts = list(queries), list(queries.values())
-    return {
-        name: _documents(hits) for name, hits in zip(names, retriever.search_batch_with(texts, config), strict=True)
-    }
+    found = retriever.search_batch_with(texts, config, highlight=False)
+    return {name: _documents(hits) for name, hits in zip(names, found, strict=True)}
 
 
 def _documents(hits: Sequence[Hit]) -> dict[str, float]:

@@ -55,12 +55,17 @@ def convex(first: Scores[Key], second: Scores[Key], *, weight: float) -> dict[Ke
     >>> convex({"a": 0.9, "b": 0.5}, {"b": 12.0, "c": 6.0}, weight=0.5)
     {'a': 0.5, 'b': 0.5, 'c': 0.0}
     """
-    scaled_first, scaled_second = _scaled(first), _scaled(second)
+    scaled_first, scaled_second = scaled(first), scaled(second)
     keys = dict.fromkeys([*first, *second])
     return {key: weight * scaled_first.get(key, 0.0) + (1 - weight) * scaled_second.get(key, 0.0) for key in keys}
 
 
-def _scaled(scores: Scores[Key]) -> dict[Key, float]:
+def scaled(scores: Scores[Key]) -> dict[Key, float]:
+    """Scores moved to [0, 1], lowest to highest; 1 when all are equal.
+
+    >>> scaled({"a": 6.0, "b": 3.0, "c": 2.0})
+    {'a': 1.0, 'b': 0.25, 'c': 0.0}
+    """
     if not scores:
         return {}
     low, high = min(scores.values()), max(scores.values())

@@ -1,46 +1,47 @@
-"""The sentence of a text that answers a query best, by the words they share. Pure and quick."""
+"""The sentence of each hit that answers a query best, by the words they share. Pure and quick."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from c2vsearch.chunking.sentences import sentence_spans
+from c2vsearch.index.analysis import query_terms
 
-_TERM = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
-_ENDING = re.compile(r"(?<=[a-z]{3})(?:ing|ed|es|s|ly|e)$")
-SHORTEST = 3
+Span = tuple[int, int]
 
 
-def best_sentence(text: str, query: str, *, others: Sequence[str] = ()) -> tuple[int, int] | None:
-    """Span of the sentence sharing most with the query; None when none shares anything.
+def best_sentences(texts: Sequence[str], query: str) -> list[Span | None]:
+    """For each text of a list of hits, the span of the sentence sharing most with the query; None when none does.
 
-    Args:
-        text: The text of a hit.
-        query: What was asked.
-        others: The texts of the other hits: a word in many of them counts little.
+    Words are compared as the keyword index compares them: without stop words, cut to their stems, in pairs of
+    characters where a script has no spaces. A word that many of the texts have counts little.
 
     >>> text = "Claims are paid on Friday. Send them within 60 days."
-    >>> start, end = best_sentence(text, "how many days do I have to send claims")
+    >>> [(start, end)] = best_sentences([text], "how many days do I have to send claims")
     >>> text[start:end]
     'Send them within 60 days.'
     """
-    wanted = _stems(query)
+    wanted = frozenset(query_terms(query))
+    sentences = [_sentences(text, wanted) for text in texts]
+    held = [set[str]().union(*(shared for _, shared in group)) for group in sentences]
+    weights = {term: 1.0 / max(1, sum(term in terms for terms in held)) for term in wanted}
+    return [_best(group, weights) for group in sentences]
+
+
+def _sentences(text: str, wanted: frozenset[str]) -> list[tuple[Span, list[str]]]:
+    """Each sentence with the wanted terms in it."""
     if not wanted:
-        return None
-    pool = [_stems(other) for other in others]
-    weights = {stem: 1.0 / (1 + sum(stem in other for other in pool)) for stem in wanted}
-    best, best_score = None, 0.0
+        return []
+    found = []
     for start, end in sentence_spans(text):
-        shared = wanted & _stems(text[start:end])
-        score = sum(weights[stem] * min(len(stem), 6) for stem in shared)
-        if score > best_score:
-            best, best_score = (start, end), score
-    return best
+        terms = query_terms(text[start:end])
+        found.append(((start, end), [term for term in terms if term in wanted]))
+    return found
 
 
-def _stems(text: str) -> set[str]:
-    """Words without their commonest endings, so that "dog" meets "dogs"; short ones only when nothing else is there."""
-    words = {match.group().casefold() for match in _TERM.finditer(text)}
-    long = {word for word in words if len(word) >= SHORTEST or not word.isascii() or word.isdigit()}
-    return {_ENDING.sub("", word) for word in long or words}
+def _best(sentences: list[tuple[Span, list[str]]], weights: dict[str, float]) -> Span | None:
+    """The first of the sentences with the highest total weight."""
+    scores = [sum(weights[term] for term in sorted(shared)) for _, shared in sentences]
+    if not any(scores):
+        return None
+    return sentences[scores.index(max(scores))][0]

@@ -5,7 +5,7 @@ Every stage only orders what the one before gave it; its score and rank stay wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,12 @@ from c2vsearch.collection import Collection, Row
 from c2vsearch.config import SearchConfig
 from c2vsearch.errors import InvalidQuery
 from c2vsearch.records import Chunk, Hit, StageScore
-from c2vsearch.search.fusion import convex, weighted
-from c2vsearch.search.highlight import best_sentence
+from c2vsearch.search.fusion import convex, scaled, weighted
+from c2vsearch.search.highlight import Span, best_sentences
 from c2vsearch.search.rerank import Reranker
 
-Stages = dict[str, dict[Row, float]]
+Scores = dict[Row, float]
+Stages = dict[str, Scores]
 
 
 def check_query(text: str) -> str:
@@ -40,6 +41,7 @@ def search(
     vector: NDArray[np.float32] | None,
     config: SearchConfig,
     reranker: Reranker | None = None,
+    highlight: bool = True,
 ) -> list[Hit]:
     """The ``config.k`` best chunks for a query.
 
@@ -49,25 +51,28 @@ def search(
         vector: The query's unit vector; None in mode "bm25". Shape: (D,).
         config: Mode, sizes and weights.
         reranker: Looks again at the first ``config.rerank_candidates``; None for no second look.
+        highlight: Look for the best sentence of each hit; it is most of the time a search of many hits takes.
     """
-    depth = max(config.candidates, config.k)
+    # No more than there is: the keyword index sets room aside for as many as are asked for.
+    depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
     stages: Stages = {}
     if config.mode != "bm25" and vector is not None:
-        stages["dense"] = {row: score for row, score in collection.search_vectors(vector, k=depth)}
+        stages["dense"] = dict(collection.search_vectors(vector, k=depth))
     if config.mode != "dense":
-        stages["bm25"] = {row: score for row, score in collection.search_text(query, k=depth)}
+        stages["bm25"] = dict(collection.search_text(query, k=depth))
     if config.mode == "hybrid" and vector is not None:
         stages["fused"] = _fused(collection, query, vector, stages, config)
-    order = _ranked(stages[next(reversed(stages))])
-    if reranker is not None and order:
-        order = _reranked(collection, query, order, stages, reranker, config)
-    rows = _distinct(collection, order, config.k)
-    return _hits(rows, query, stages)
+    scores = stages[next(reversed(stages))]
+    if reranker is not None and scores:
+        stages["rerank"], scores = _reranked(collection, query, scores, reranker, config)
+    rows = _best(collection, scores, config.k)
+    sentences = best_sentences([chunk.text for _, chunk in rows], query) if highlight else [None] * len(rows)
+    return _hits(rows, sentences, scores, stages)
 
 
 def _fused(
     collection: Collection, query: str, vector: NDArray[np.float32], stages: Stages, config: SearchConfig
-) -> dict[Row, float]:
+) -> Scores:
     """Both legs as one, with the true cosine of what only the lexical leg found."""
     only_lexical = [row for row in stages["bm25"] if row not in stages["dense"]]
     cosines = stages["dense"] | dict(zip(only_lexical, collection.cosines(only_lexical, vector), strict=True))
@@ -81,45 +86,42 @@ def _ranked(scores: Mapping[Row, float]) -> list[Row]:
 
 
 def _reranked(
-    collection: Collection, query: str, order: list[Row], stages: Stages, reranker: Reranker, config: SearchConfig
-) -> list[Row]:
-    """The first candidates in a new order, the rest behind them as they were."""
-    head = order[: config.rerank_candidates]
+    collection: Collection, query: str, first: Scores, reranker: Reranker, config: SearchConfig
+) -> tuple[Scores, Scores]:
+    """New scores of the first candidates, and of all: the rest stay behind them in their order."""
+    head = _ranked(first)[: config.rerank_candidates]
     second = reranker.scores(query, [chunk.embedded_text for chunk in collection.chunks(head)])
-    first = stages[next(reversed(stages))]
-    again = dict(zip(head, second, strict=True))
-    mixed = convex(again, {row: first[row] for row in head}, weight=config.rerank_weight)
-    # One above: those not looked at again keep their old scores, which are at most 1, and stay behind.
-    stages["rerank"] = {row: 1.0 + score for row, score in mixed.items()}
-    return _ranked(mixed) + order[len(head) :]
+    mixed = convex(dict(zip(head, second, strict=True)), {row: first[row] for row in head}, weight=config.rerank_weight)
+    # Looked at again: from 1 to 2. The rest: from 0 to 1/2, whatever scale they had before.
+    again = {row: 1.0 + score for row, score in mixed.items()}
+    return again, {row: score / 2 for row, score in scaled(first).items()} | again
 
 
-def _distinct(collection: Collection, order: list[Row], k: int) -> list[tuple[Row, Chunk]]:
-    """The first k rows that do not repeat another's text."""
+def _best(collection: Collection, scores: Scores, k: int) -> list[tuple[Row, Chunk]]:
+    """The k best chunks; equal scores in the order of their ids, what one source repeats only once."""
+    order = _ranked(scores)
     found: list[tuple[Row, Chunk]] = []
-    seen: set[str] = set()
-    for start in range(0, len(order), k):
-        part = order[start : start + k]
-        for row, chunk in zip(part, collection.chunks(part), strict=True):
-            if chunk.text not in seen:
-                seen.add(chunk.text)
+    seen: set[tuple[str, str]] = set()
+    start = 0
+    while start < len(order) and len(found) < k:
+        end = min(start + k, len(order))
+        while end < len(order) and scores[order[end]] == scores[order[end - 1]]:
+            end += 1  # rows of one score are put in order together
+        part = list(zip(order[start:end], collection.chunks(order[start:end]), strict=True))
+        for row, chunk in sorted(part, key=lambda item: (-scores[item[0]], item[1].id)):
+            if (chunk.source, chunk.hash) not in seen:
+                seen.add((chunk.source, chunk.hash))
                 found.append((row, chunk))
-        if len(found) >= k:
-            break
+        start = end
     return found[:k]
 
 
-def _hits(rows: list[tuple[Row, Chunk]], query: str, stages: Stages) -> list[Hit]:
-    ranks = {
-        stage: {row: rank for rank, row in enumerate(_ranked(scores), start=1)} for stage, scores in stages.items()
-    }
-    *_, last = stages.values()
-    before = {row: score for scores in stages.values() for row, score in scores.items()}
-    texts = [chunk.text for _, chunk in rows]
+def _hits(rows: list[tuple[Row, Chunk]], sentences: Sequence[Span | None], scores: Scores, stages: Stages) -> list[Hit]:
+    ranks = {stage: {row: rank for rank, row in enumerate(_ranked(found), start=1)} for stage, found in stages.items()}
     return [
         Hit(
             rank=rank,
-            score=last.get(row, before.get(row, 0.0)),
+            score=scores[row],
             id=chunk.id,
             source=chunk.source,
             text=chunk.text,
@@ -130,10 +132,10 @@ def _hits(rows: list[tuple[Row, Chunk]], query: str, stages: Stages) -> list[Hit
             page=chunk.page,
             heading_path=chunk.heading_path,
             title=chunk.title,
-            highlight=best_sentence(chunk.text, query, others=texts[: rank - 1] + texts[rank:]),
+            highlight=sentence,
             stages=tuple(
-                StageScore(stage, scores[row], ranks[stage][row]) for stage, scores in stages.items() if row in scores
+                StageScore(stage, found[row], ranks[stage][row]) for stage, found in stages.items() if row in found
             ),
         )
-        for rank, (row, chunk) in enumerate(rows, start=1)
+        for rank, ((row, chunk), sentence) in enumerate(zip(rows, sentences, strict=True), start=1)
     ]

@@ -72,8 +72,8 @@ def test_a_corpus_in_beir_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("queries.jsonl", '{"_id": "q1", "text": "a"}\n{broken', r"queries\.jsonl line 2: not a JSON object"),
-        ("queries.jsonl", '{"id": "q1"}', "line 1: no _id and no text"),
+        ("queries.jsonl", '{"_id": "q1", "text": "a"}\n{broken', r"queries\.jsonl line 2: not JSON"),
+        ("queries.jsonl", '{"id": "q1"}', "line 1: expected an object"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\n", "line 2: expected query-id"),
         ("qrels/test.tsv", "q7\td1\t1\n", "the query 'q7' is not in"),
         ("qrels/test.tsv", "q1\td1\t0\n", "judges no document"),

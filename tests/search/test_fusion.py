@@ -1,4 +1,4 @@
-"""Fusion and rerank only order; scores fall; highlights lie within the text; late interaction is its formula."""
+"""Fusion by hand and as properties; late interaction by its formula."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c2vsearch.search.fusion import convex, reciprocal_rank, weighted
-from c2vsearch.search.highlight import best_sentence
 from c2vsearch.search.rerank import LateInteraction, max_similarity
 
 SCORES = st.dictionaries(st.integers(0, 30), st.floats(-5, 50, allow_nan=False), max_size=15)
@@ -39,32 +38,6 @@ def test_weighted_by_hand() -> None:
 def test_reciprocal_rank_by_hand() -> None:
     fused = reciprocal_rank([{"a": 3.0, "b": 2.0, "c": 1.0}, {"c": 9.0, "a": 1.0}], rrf_k=10)
     assert fused == pytest.approx({"a": 1 / 11 + 1 / 12, "b": 1 / 12, "c": 1 / 13 + 1 / 11})
-
-
-TEXT = "The ferry leaves at nine. Dogs travel free on a lead! 犬は無料です。猫は有料です。 Bicycles cost two pounds each way."
-
-
-@pytest.mark.parametrize(
-    ("query", "sentence"),
-    [
-        ("may I take my dog", "Dogs travel free on a lead!"),
-        ("price for a bicycle", "Bicycles cost two pounds each way."),
-        ("猫", "猫は有料です。"),
-        ("NINE o'clock ferry?", "The ferry leaves at nine."),
-        ("quantum physics", None),
-        ("?!", None),
-        ("", None),
-    ],
-)
-def test_highlight(query: str, sentence: str | None) -> None:
-    span = best_sentence(TEXT, query)
-    assert (TEXT[span[0] : span[1]] if span else None) == sentence
-
-
-@given(st.text(max_size=200), st.text(max_size=40))
-def test_highlight_lies_within_the_text(text: str, query: str) -> None:
-    span = best_sentence(text, query)
-    assert span is None or (0 <= span[0] < span[1] <= len(text) and text[span[0] : span[1]].strip())
 
 
 class Letters:
