@@ -120,7 +120,7 @@ class Collection:
         return sorted(found, key=lambda item: (-item.score, item.row))
 
     def text_ceiling(self, query: str) -> float:
-        """The most BM25 could give for a query; 0 when the index knows none of its words."""
+        """The most BM25 could give for a query."""
         return self._lexical.ceiling(query) if self._lexical is not None else 0.0
 
     def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> list[float]:

@@ -114,13 +114,16 @@ class LexicalIndex:
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
     def ceiling(self, query: str) -> float:
-        """The most BM25 could give for a query: every known term, as often as it likes. 0 without known terms."""
+        """The most BM25 could give for a query: every term, as often as it likes.
+
+        Terms the index does not know count as the rarest there are: a query whose telling words are missing
+        matches little of itself, however well its other words do.
+        """
         documents = len(self)
         total = 0.0
         for term, count in query_terms(query).items():
             holding = self._searcher.doc_freq("body", term)
-            if holding:
-                total += count * (K1 + 1) * math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
+            total += count * (K1 + 1) * math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
         return total
 
 
