@@ -24,7 +24,7 @@ model = SentenceTransformer(sys.argv[1], device="cpu")
 index = faiss.read_index(sys.argv[2])
 print(index.search(model.encode([sys.argv[3]], normalize_embeddings=True), 10))
 """
-QUESTION = "someone nicked my rucksack with my computer inside"
+QUESTION = "could my spaniel tag along to headquarters"
 
 
 def peer_model() -> Path | None:
