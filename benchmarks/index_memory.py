@@ -1,6 +1,6 @@
-"""Does the memory of indexing grow with the corpus? Peak resident memory at 1x, 4x and 16x.
+"""Does the memory of indexing grow with the corpus? Peak resident memory at 1x, 4x, 16x and 64x.
 
-python benchmarks/index_memory.py [--files 25]
+python benchmarks/index_memory.py [--files 12]
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ print(json.dumps({"chunks": report.chunks, "peak_mib": round(peak, 1)}))
 
 
 def main() -> None:
-    """Index three corpora, each in a process of its own."""
+    """Index four corpora, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=25)
+    parser.add_argument("--files", type=int, default=12)
     args = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as name:
-        for times in (1, 4, 16):
+        for times in (1, 4, 16, 64):
             corpus = Path(name) / f"corpus{times}"
             make_corpus(corpus, files=args.files * times)
             command = [sys.executable, "-c", CHILD, str(corpus), str(Path(name) / f"index{times}")]
