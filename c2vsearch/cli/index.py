@@ -159,7 +159,12 @@ def _summary(report: IndexReport, *, interrupted: bool, default_place: bool) -> 
     for state, count in report.counts.items():
         table.add_row(str(count), visible_line(state))
     console.print(table)
-    problems = [file for file in report.files if file.status in {"skipped", "failed"}]
+    # A missing extra is in the table and in its hint; the other files that were left out are named.
+    problems = [
+        file
+        for file in report.files
+        if file.status in {"skipped", "failed"} and not file.reason.startswith("needs-extra")
+    ]
     for file in problems[:PROBLEMS_SHOWN]:
         console.print(f"  {visible_line(file.source)}: {file.reason}, {visible_line(file.detail)}", style="dim")
     if len(problems) > PROBLEMS_SHOWN:
