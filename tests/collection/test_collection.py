@@ -6,11 +6,9 @@ import errno
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
@@ -369,33 +367,6 @@ def test_a_file_size_limit_is_a_full_disk(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "full: cannot write" in done.stdout, done.stderr
     assert {chunk.source for chunk in Collection.open(tmp_path / "i").iter_chunks()} == {"a"}
-
-
-@pytest.mark.slow
-def test_kill_9_at_random_moments(tmp_path: Path) -> None:
-    """A process that commits without end is killed again and again; the index always opens whole."""
-    place = tmp_path / "i"
-    build(place, {"a": 8})
-    code = textwrap.dedent(
-        f"""
-        import sys; sys.path.insert(0, {str(Path.cwd())!r})
-        from tests.collection.test_collection import *
-        for step in range(10_000):
-            with open_writer(Path({str(place)!r})) as writer:
-                put(writer, "s" + str(step % 5), make_chunks("s", 1 + step % 9, seed=step))
-                writer.commit()
-        """
-    )
-    generator = random.Random(3)
-    for _ in range(40):
-        process = subprocess.Popen([sys.executable, "-c", code])
-        time.sleep(0.8 + generator.random())
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        collection = Collection.open(place)
-        collection.verify()
-        assert sum(1 for _ in collection.iter_chunks()) == collection.stats().chunks
-    assert Collection.open(place).manifest.version > 40
 
 
 def test_temporary_files_are_swept(tmp_path: Path) -> None:
