@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from c2vsearch.artifacts import checksum
 from c2vsearch.errors import CorruptFile, ModelNotFound
 from c2vsearch.model.spec import CONFIG_FILE, ModelSpec, read_spec
-from c2vsearch.model.tokens import DECODER_TOKENIZER, ENCODER_TOKENIZER, SHARED_TOKENIZER
+from c2vsearch.model.tokens import DECODER_TOKENIZER, ENCODER_TOKENIZER, SHARED_TOKENIZER, TextTokenizer
 from c2vsearch.model.weights import WEIGHTS_FILE, read_weights, write_weights
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def revision(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def save(model: Causal2Vec, folder: Path, *, tokenizers: Path, int8: bool = False) -> None:
-    """Write a model folder; ``tokenizers`` is a folder with ``tokenizer.json`` or one for each half.
+def save(model: Causal2Vec, folder: Path, *, tokenizers: Path | TextTokenizer, int8: bool = False) -> None:
+    """Write a model folder; ``tokenizers`` may be a folder with ``tokenizer.json`` or one for each half.
 
     Tied token embeddings are stored once. ``int8`` stores matrices with a scale per channel.
     """
@@ -63,6 +63,9 @@ def save(model: Causal2Vec, folder: Path, *, tokenizers: Path, int8: bool = Fals
         tensors.pop(_token_table(model))
     write_weights(folder, tensors, int8=int8)
     (folder / CONFIG_FILE).write_text(model.spec.to_json(), encoding="utf-8")
+    if isinstance(tokenizers, TextTokenizer):
+        tokenizers.save(folder)
+        return
     for name in TOKENIZER_FILES:
         if (tokenizers / name).is_file() and tokenizers != folder:
             shutil.copyfile(tokenizers / name, folder / name)

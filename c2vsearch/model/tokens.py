@@ -67,6 +67,19 @@ class TextTokenizer:
             raise CorruptFile(f"{paths[0]} cannot be read as a tokenizer: {error}") from error
         return cls(spec, encoder=encoder, decoder=decoder)
 
+    def save(self, folder: Path) -> None:
+        """Write the tokenizers of a model folder: one file when both halves have the same."""
+        encoder, decoder = self._encoder.to_str(), self._decoder.to_str()
+        files = (
+            {SHARED_TOKENIZER: encoder}
+            if encoder == decoder
+            else {ENCODER_TOKENIZER: encoder, DECODER_TOKENIZER: decoder}
+        )
+        for name in (SHARED_TOKENIZER, ENCODER_TOKENIZER, DECODER_TOKENIZER):
+            (folder / name).unlink(missing_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the tokens the encoder reads, special tokens left out."""
         return self._encoder.encode(text, add_special_tokens=False).offsets
