@@ -84,8 +84,7 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
         default_task=default_task,
     )  # fmt: skip
     tokenizers = [FastTokenizer.from_str(half.backend_tokenizer.to_str()) for half in (reading, writing)]
-    model = Causal2Vec(spec, encoder=first, decoder=second)
-    model.projector.to(dtype)
+    model = Causal2Vec(spec, encoder=first, decoder=second, dtype=dtype)
     return model.eval(), TextTokenizer(spec, encoder=tokenizers[0], decoder=tokenizers[1])
 
 

@@ -73,17 +73,20 @@ class Projector(nn.Module):
 class Causal2Vec(nn.Module):
     """Encoder, projector and decoder; ``forward`` gives unit embeddings (B, D)."""
 
-    def __init__(self, spec: ModelSpec, *, encoder: nn.Module | None = None, decoder: nn.Module | None = None) -> None:
-        """Halves that are not given are made from the spec, with random weights."""
+    def __init__(
+        self, spec: ModelSpec, *, encoder: nn.Module | None = None, decoder: nn.Module | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
+        """Halves that are not given are made from the spec, with random weights of a dtype."""
         super().__init__()
         self.spec = spec
-        self.encoder: Any = encoder if encoder is not None else _random_half(spec.encoder)
+        self.encoder: Any = encoder if encoder is not None else _random_half(spec.encoder, dtype)
         if hasattr(self.encoder, "pooler"):
             self.encoder.pooler = None  # BERT's next-sentence head: we pool ourselves
-        self.decoder: Any = decoder if decoder is not None else _random_half(spec.decoder)
+        self.decoder: Any = decoder if decoder is not None else _random_half(spec.decoder, dtype)
         self.projector = Projector(
             normal_sizes(spec.encoder)["hidden_size"], spec.hidden, residual=spec.projector_residual
-        )
+        ).to(dtype)
         if spec.tied_token_embeddings:
             self.decoder.set_input_embeddings(self.encoder.get_input_embeddings())
 
@@ -132,7 +135,7 @@ class Causal2Vec(nn.Module):
         return self.pool(self.states(batch))
 
 
-def _random_half(config: dict[str, Any]) -> nn.Module:
+def _random_half(config: dict[str, Any], dtype: torch.dtype) -> nn.Module:
     values = dict(config)
-    half: nn.Module = AutoModel.from_config(AutoConfig.for_model(values.pop("model_type"), **values))
+    half: nn.Module = AutoModel.from_config(AutoConfig.for_model(values.pop("model_type"), **values), dtype=dtype)
     return half

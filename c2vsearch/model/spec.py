@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from c2vsearch.config import DEFAULT_TASK
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
+from c2vsearch.model.truncation import kept_columns
+from c2vsearch.records import Fingerprint
 
 FORMAT = 1
 CONFIG_FILE = "config.json"
@@ -68,7 +70,27 @@ class ModelSpec:
     @property
     def dim(self) -> int:
         """Width D of an embedding: 2H for the concatenation, H for one state alone."""
-        return self.hidden * (2 if self.pooling == "concat" else 1)
+        return self.hidden * self.parts
+
+    @property
+    def parts(self) -> int:
+        """Equal parts of an embedding: the states of C and of EOS, or one of them alone."""
+        return 2 if self.pooling == "concat" else 1
+
+    def checked_dim(self, dim: int | None) -> int:
+        """The width of embeddings shortened to ``dim``, or the whole one.
+
+        Raises:
+            InvalidConfig: The model's embeddings cannot be shortened to it.
+        """
+        return self.dim if dim is None else len(kept_columns(self.dim, dim, parts=self.parts))
+
+    def fingerprint(self, revision: str, *, dim: int, precision: str) -> Fingerprint:
+        """What makes the vectors of this model's folder with that revision."""
+        return Fingerprint(
+            name=self.name, revision=revision, dim=dim, pooling=self.pooling, document_prompt=self.document_template,
+            precision=precision,
+        )  # fmt: skip
 
     @property
     def max_instruction_tokens(self) -> int:

@@ -11,7 +11,7 @@ from c2vsearch.encoder import Encoder, HashEncoder, TokenEncoder, load_encoder
 from c2vsearch.encoder.onnx_runtime import OnnxEncoder
 from c2vsearch.encoder.torch_runtime import TorchEncoder
 from c2vsearch.encoder.windows import windows
-from c2vsearch.errors import InvalidConfig, ModelNotFound
+from c2vsearch.errors import InvalidConfig, ModelNotFound, OutOfDeviceMemory
 from c2vsearch.model import checkpoint
 from c2vsearch.model.onnx_graph import write_graphs
 from tests.tiny_models import make_model, make_spec, make_tokenizer
@@ -34,7 +34,7 @@ def encoder(request: pytest.FixtureRequest, folder: Path) -> Encoder:
     if request.param == "hash":
         return HashEncoder(max_tokens=48)
     if request.param == "torch":
-        return TorchEncoder(folder, batch_size=3)
+        return TorchEncoder(folder, batch_tokens=64)
     return OnnxEncoder(folder, precision=request.param.removeprefix("onnx-"), threads=2)
 
 
@@ -129,3 +129,95 @@ def test_loading(folder: Path, tmp_path: Path) -> None:
         load_encoder(folder, runtime="tpu")  # type: ignore[arg-type]
     with pytest.raises(InvalidConfig, match="no CUDA device"):
         load_encoder(folder, device="cuda")
+
+
+def test_bfloat16_is_near_float32(folder: Path) -> None:
+    exact, rough = (TorchEncoder(folder, precision=p).encode_documents(TEXTS) for p in ("fp32", "bf16"))
+    assert (exact * rough).sum(axis=1).min() > 0.999
+    assert np.abs(exact - rough).max() > 1e-6
+    np.testing.assert_allclose(np.linalg.norm(rough, axis=1), 1.0, atol=1e-6)
+    assert TorchEncoder(folder, precision="bf16").fingerprint.precision == "bf16"
+
+
+def test_batches_hold_at_most_their_tokens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = TorchEncoder(folder, batch_tokens=40)
+    shapes = _record_shapes(encoder, monkeypatch)
+    texts = TEXTS * 5
+    rows = encoder.encode_documents(texts)
+    assert sum(count for count, _ in shapes) == len(texts)
+    assert all(count == 1 or count * length <= 40 for count, length in shapes)
+    assert max(count for count, _ in shapes) > 5
+    np.testing.assert_allclose(rows, np.tile(TorchEncoder(folder).encode_documents(TEXTS), (5, 1)), atol=2e-6)
+
+
+def test_a_batch_too_large_for_the_device_is_halved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    encoder = TorchEncoder(folder, batch_tokens=10_000)
+    expected = encoder.encode_documents(TEXTS * 3)
+    shapes = _record_shapes(encoder, monkeypatch, holds=70, error=torch.OutOfMemoryError("CUDA out of memory"))
+    np.testing.assert_allclose(encoder.encode_documents(TEXTS * 3), expected, atol=2e-6)
+    assert encoder.batch_tokens <= 70
+    assert shapes[0][0] == 12
+    monkeypatch.undo()
+    _record_shapes(encoder, monkeypatch, holds=20, error=torch.OutOfMemoryError("CUDA out of memory"))
+    with pytest.raises(OutOfDeviceMemory, match=r"cannot hold one text of 34 tokens .* lower --max-tokens"):
+        encoder.encode_documents(TEXTS)
+
+
+def _record_shapes(
+    encoder: TorchEncoder, monkeypatch: pytest.MonkeyPatch, *, holds: int = 10**9, error: Exception | None = None
+) -> list[tuple[int, int]]:
+    """The (texts, longest) of every batch; a device that holds only so many tokens."""
+    shapes: list[tuple[int, int]] = []
+    model = encoder._model
+
+    def forward(batch):
+        shapes.append((len(batch.decoder_ids), max(batch.decoder_ids.shape[1], batch.encoder_ids.shape[1])))
+        if batch.decoder_ids.numel() > holds:
+            raise error
+        return model(batch)
+
+    monkeypatch.setattr(encoder, "_model", forward)
+    return shapes
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_shorter_embeddings_are_the_first_columns_of_both_halves(folder: Path, kind: str) -> None:
+    def made(dim: int | None) -> Encoder:
+        return OnnxEncoder(folder, threads=1, dim=dim) if kind == "onnx" else TorchEncoder(folder, dim=dim)
+
+    whole, short = made(None), made(10)
+    for rows, expected in (
+        (short.encode_documents(TEXTS), whole.encode_documents(TEXTS)),
+        (short.encode_queries(TEXTS), whole.encode_queries(TEXTS)),
+    ):
+        kept = np.concatenate([expected[:, :5], expected[:, 16:21]], axis=1)
+        np.testing.assert_allclose(rows, kept / np.linalg.norm(kept, axis=1, keepdims=True), atol=1e-6)
+    assert short.encode_documents([]).shape == (0, 10)
+    assert (whole.fingerprint.dim, short.fingerprint.dim) == (32, 10)
+    assert whole.fingerprint != short.fingerprint
+    for wrong in (0, 5, 34, -2):
+        with pytest.raises(InvalidConfig, match=f"dim is {wrong}; expected an even number from 2 to 32"):
+            made(wrong)
+
+
+def test_a_text_longer_in_the_other_tokenizer_is_cut_as_well() -> None:
+    def letters(text: str) -> int:
+        return len(text)
+
+    tokenizer = HashEncoder().tokenizer
+    text = "some words of several letters, " * 4
+    pieces = windows(text, tokenizer=tokenizer, max_tokens=20, count=letters)
+    assert all(len(piece) <= 20 for piece, _ in pieces)
+    assert sum(count for _, count in pieces) == len(tokenizer.token_spans(text))
+    assert "".join("".join(piece.split()) for piece, _ in pieces) == "".join(text.split())
+
+
+def test_precisions_belong_to_runtimes(folder: Path) -> None:
+    assert isinstance(load_encoder(folder, precision="bf16"), TorchEncoder)
+    assert load_encoder(folder, precision="fp32").fingerprint.precision == "fp32"
+    with pytest.raises(InvalidConfig, match="int8 is ONNX Runtime's"):
+        load_encoder(folder, runtime="torch", precision="int8")
+    with pytest.raises(InvalidConfig, match="bf16 is torch's"):
+        load_encoder(folder, runtime="onnx", precision="bf16")
