@@ -81,10 +81,11 @@ def default_index(root: Path) -> Path:
     return Path("indexes") / name
 
 
-def index_directory(
+def index_directory(  # noqa: PLR0913  (a public door: every argument is a named choice)
     root: Path | str, *, index: Path | str | None = None, encoder: Encoder | str | Path = DEFAULT_MODEL,
-    walking: WalkConfig | None = None, chunking: ChunkingConfig | None = None, indexing: IndexingConfig | None = None,
-    rebuild: bool = False, on_progress: Callable[[Progress], None] | None = None,
+    dim: int | None = None, walking: WalkConfig | None = None, chunking: ChunkingConfig | None = None,
+    indexing: IndexingConfig | None = None, rebuild: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> IndexReport:  # fmt: skip
     r"""Bring an index up to date with a directory (or a single file), creating it when there is none.
 
@@ -92,6 +93,7 @@ def index_directory(
         root: What to index.
         index: The index directory; ``indexes/<name of root>`` by default.
         encoder: A model by name or path, or anything with an encoder's methods.
+        dim: Shorter embeddings, for models trained for it; the index records it and queries follow.
         walking: Which files are read.
         chunking: How they are cut; at most what the encoder reads.
         indexing: Sizes of shards and segments.
@@ -114,7 +116,9 @@ def index_directory(
     root = Path(root)
     place = Path(index) if index is not None else default_index(root)
     entries = list(walk(root, config=walking or WalkConfig()))  # a missing root is an error before a model is loaded
-    model = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+    model = encoder if isinstance(encoder, Encoder) else load_encoder(encoder, dim=dim)
+    if dim not in (None, model.fingerprint.dim):
+        raise InvalidConfig(f"dim is {dim}; the encoder given makes {model.fingerprint.dim}: expected it to be made so")
     settings = _fitted(chunking, model)
     with CollectionWriter.open(
         place, fingerprint=model.fingerprint, chunking=settings, reading=READING, source_root=str(root.resolve()),
@@ -125,7 +129,11 @@ def index_directory(
 
 def _fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:
     if chunking is None:
-        return ChunkingConfig(max_tokens=min(ChunkingConfig.max_tokens, encoder.max_tokens))
+        limit = min(ChunkingConfig.max_tokens, encoder.max_tokens)
+        overlap, context = ChunkingConfig.overlap_tokens, ChunkingConfig.context_tokens
+        return ChunkingConfig(
+            max_tokens=limit, overlap_tokens=min(overlap, limit // 4), context_tokens=min(context, limit // 4)
+        )
     if chunking.max_tokens > encoder.max_tokens:
         name = encoder.fingerprint.name
         raise InvalidConfig(f"max_tokens is {chunking.max_tokens}; the model {name} reads at most {encoder.max_tokens}")

@@ -34,6 +34,9 @@ def index(
         typer.Option("--index", envvar="C2VSEARCH_INDEX", help="Its place; ./indexes/<DIR name> by default."),
     ] = None,
     model: Annotated[str, typer.Option(help="A bundled model by name, or the folder of one.")] = DEFAULT_MODEL,
+    dim: Annotated[
+        int | None, typer.Option(help="Shorter embeddings, for models trained for it; recorded in the index.")
+    ] = None,
     include: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")
     ] = None,
@@ -70,7 +73,7 @@ def index(
     with _progress(quiet=quiet or as_json) as on_progress:
         try:
             report = index_directory(
-                directory, index=place, encoder=model, walking=walking, chunking=chunking, rebuild=rebuild,
+                directory, index=place, encoder=model, dim=dim, walking=walking, chunking=chunking, rebuild=rebuild,
                 on_progress=on_progress,
             )  # fmt: skip
         except IndexingInterrupted as stop:

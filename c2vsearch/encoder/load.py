@@ -52,8 +52,9 @@ def load_encoder(
     if runtime == "onnx":
         from c2vsearch.encoder.onnx_runtime import OnnxEncoder
 
-        chosen = "int8" if precision == "auto" else precision
-        return OnnxEncoder(folder, precision=chosen, threads=threads or usable_cores(), dim=dim)
+        return OnnxEncoder(
+            folder, precision=_graph_precision(folder, precision), threads=threads or usable_cores(), dim=dim
+        )
     from c2vsearch.encoder.torch_runtime import TorchEncoder
 
     return TorchEncoder(folder, device=device, precision=precision, dim=dim)
@@ -64,8 +65,15 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _graph_precision(folder: Path, precision: str) -> str:
+    """The graph to take: int8, unless another is asked for or only fp32 was exported."""
+    if precision != "auto":
+        return precision
+    return "fp32" if graph_path(folder, "fp32").is_file() and not graph_path(folder, "int8").is_file() else "int8"
+
+
 def _choose_runtime(folder: Path, device: str, precision: str) -> Runtime:
-    exported = graph_path(folder, "int8" if precision == "auto" else precision).is_file()
+    exported = graph_path(folder, _graph_precision(folder, precision)).is_file()
     if device.startswith("cuda") or not exported:
         return "torch"
     installed = {name: importlib.util.find_spec(name) is not None for name in ("onnxruntime", "torch")}

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 from tokenizers import Tokenizer as FastTokenizer
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from c2vsearch.config import DEFAULT_TASK
@@ -92,6 +92,12 @@ def describe(config: Any) -> dict[str, Any]:
     """The architecture of a ``transformers`` configuration, in full: defaults may change between versions."""
     values = json.loads(config.to_json_string(use_diff=False))
     return {key: value for key, value in values.items() if key not in NOT_ARCHITECTURE}
+
+
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """The architecture of a half with every default of its type written out."""
+    values = dict(config)
+    return describe(AutoConfig.for_model(values.pop("model_type"), **values))
 
 
 def _load_model(name: str | Path, dtype: torch.dtype) -> nn.Module:

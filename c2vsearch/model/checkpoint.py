@@ -56,7 +56,7 @@ def revision(folder: Path) -> str:
 
 def save(
     model: Causal2Vec, folder: Path, *, tokenizers: Path | TextTokenizer, int8: bool = False,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | None = None, one_file: bool = False,
 ) -> None:  # fmt: skip
     """Write a model folder.
 
@@ -66,8 +66,9 @@ def save(
         tokenizers: The tokenizers, or a folder with ``tokenizer.json`` or one for each half.
         int8: Store matrices in int8 with a scale per channel.
         dtype: Another dtype for float weights, such as ``torch.bfloat16``.
+        one_file: No shards, whatever the size: ONNX graphs read one file.
     """
-    from c2vsearch.model.tensors import write_tensors
+    from c2vsearch.model.tensors import SHARD_BYTES, write_tensors
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
@@ -76,7 +77,7 @@ def save(
     if int8:
         write_int8(folder, {name: tensor.float().cpu().numpy() for name, tensor in tensors.items()})
     else:
-        write_tensors(folder, tensors, dtype=dtype)
+        write_tensors(folder, tensors, dtype=dtype, shard_bytes=2**63 if one_file else SHARD_BYTES)
     (folder / CONFIG_FILE).write_text(model.spec.to_json(), encoding="utf-8")
     if isinstance(tokenizers, TextTokenizer):
         tokenizers.save(folder)

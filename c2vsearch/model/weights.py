@@ -9,6 +9,7 @@ files (`c2vsearch.model.tensors`). Needs no torch.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,15 @@ def stored_dtype(folder: Path) -> str:
             size = entry["data_offsets"][1] - entry["data_offsets"][0]
             counts[entry["dtype"]] = counts.get(entry["dtype"], 0) + size
     return max(counts, key=lambda dtype: counts[dtype])
+
+
+def parameter_count(folder: Path) -> int:
+    """Numbers in a folder's weights, the scales of int8 left out."""
+    total = 0
+    for path in weight_files(folder):
+        header, _ = _header(path)
+        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if not name.endswith(SCALE_SUFFIX))
+    return total
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:

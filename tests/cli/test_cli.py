@@ -107,6 +107,17 @@ def test_one_line_and_an_exit_code(home: Path, arguments: list[str], code: int, 
     assert "Traceback" not in done.stderr
 
 
+def test_shorter_embeddings_are_recorded_and_followed(home: Path) -> None:
+    place = ("--index", "short", "--model", "hash")
+    assert run("index", "docs", *place, "--dim", "32", cwd=home).returncode == 0
+    assert json.loads(run("status", "short", "--json", cwd=home).stdout)["model"]["dim"] == 32
+    found = run("query", "ferry", "--index", "short", "--mode", "dense", "-l", "-k", "1", cwd=home)
+    assert found.stdout == "ferry.md\n", found.stderr
+    refused = run("index", "docs", *place, cwd=home)
+    assert refused.returncode == 5
+    assert "(32 dimensions); this run uses" in refused.stderr
+
+
 def test_nothing_found_as_json_is_an_empty_array(home: Path) -> None:
     done = run("query", "zebra", "--mode", "bm25", "--json", cwd=home)
     assert (done.returncode, json.loads(done.stdout)) == (1, [])

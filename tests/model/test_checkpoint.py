@@ -13,7 +13,6 @@ from c2vsearch.errors import C2VSearchError, CorruptFile, IncompatibleVersion, I
 from c2vsearch.model import checkpoint
 from c2vsearch.model.batch import collate
 from c2vsearch.model.spec import read_spec
-from c2vsearch.model.tensors import write_tensors
 from c2vsearch.model.tokens import TextTokenizer
 from c2vsearch.model.weights import quantize, stored_dtype, to_float, to_int8
 from tests.tiny_models import make_model, make_spec
@@ -38,7 +37,7 @@ def test_bfloat16_stays_bfloat16_and_large_weights_lie_in_shards(
     model = make_model(make_spec("mistral"))
     checkpoint.save(model, folder, tokenizers=tokenizer_folder)
     whole = (folder / "model.safetensors").stat().st_size
-    monkeypatch.setitem(write_tensors.__kwdefaults__, "shard_bytes", 6000)
+    monkeypatch.setattr("c2vsearch.model.tensors.SHARD_BYTES", 6000)
     checkpoint.save(model, folder, tokenizers=tokenizer_folder, dtype=torch.bfloat16)
     shards = sorted(folder.glob("*.safetensors"))
     assert len(shards) > 3
