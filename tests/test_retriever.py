@@ -11,7 +11,7 @@ import pytest
 from c2vsearch import Retriever, index_directory
 from c2vsearch import retriever as retriever_module
 from c2vsearch.collection import Collection
-from c2vsearch.config import ChunkingConfig, SearchConfig
+from c2vsearch.config import ChunkingConfig, EncodingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery, ModelNotFound
 from c2vsearch.model import checkpoint
@@ -115,7 +115,7 @@ def test_the_dimension_of_the_index_is_followed(tmp_path, tokenizer_folder) -> N
     (tmp_path / "docs" / "a.txt").write_text("the quick brown fox\n")
     (tmp_path / "docs" / "b.txt").write_text("a lazy dog\n")
     settings = {"index": tmp_path / "index", "encoder": tmp_path / "m"}
-    index_directory(tmp_path / "docs", dim=6, **settings)
+    index_directory(tmp_path / "docs", encoding=EncodingConfig(dim=6), **settings)
     assert Collection.open(tmp_path / "index").manifest.fingerprint.dim == 6
     for encoder in (None, tmp_path / "m"):  # by the name in the index, and by path
         with Retriever.open(tmp_path / "index", encoder=encoder) as retriever:
@@ -125,14 +125,16 @@ def test_the_dimension_of_the_index_is_followed(tmp_path, tokenizer_folder) -> N
             query, document = whole.encode_queries(["find the fox"])[0], whole.encode_documents([first.text])[0]
             a, b = (np.concatenate([row[:3], row[16:19]]) for row in (query, document))
             assert first.score == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=2e-3)
-    assert index_directory(tmp_path / "docs", dim=6, **settings).encoded == 0
+    assert index_directory(tmp_path / "docs", encoding=EncodingConfig(dim=6), **settings).encoded == 0
     for dim in (None, 8):
         with pytest.raises(EncoderMismatch, match=rf"\(6 dimensions\).*\({dim or 32} dimensions\).*--dim"):
-            index_directory(tmp_path / "docs", dim=dim, **settings)
+            index_directory(tmp_path / "docs", encoding=EncodingConfig(dim=dim), **settings)
     with pytest.raises(EncoderMismatch, match=r"\(6 dimensions\).*\(32 dimensions\)"):
         Retriever.open(tmp_path / "index", encoder=load_encoder(tmp_path / "m"))
     with pytest.raises(InvalidConfig, match="dim is 6; the encoder given makes 64"):
-        index_directory(tmp_path / "docs", index=tmp_path / "other", encoder=HashEncoder(), dim=6)
+        index_directory(
+            tmp_path / "docs", index=tmp_path / "other", encoder=HashEncoder(), encoding=EncodingConfig(dim=6)
+        )
 
 
 def test_a_model_too_narrow_for_the_index_is_another_model(tmp_path, tokenizer_folder) -> None:

@@ -7,14 +7,13 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from c2vsearch.config import DEFAULT_MODEL
+from c2vsearch.config import DEFAULT_MODEL, Precision
 from c2vsearch.encoder.hashing import HashEncoder
 from c2vsearch.encoder.protocol import Encoder
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.model.checkpoint import find_model, graph_path
 
 Runtime = Literal["auto", "onnx", "torch"]
-Precision = Literal["auto", "int8", "fp32", "bf16"]
 RUNTIMES = ("auto", "onnx", "torch")
 
 

@@ -19,7 +19,7 @@ from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model.checkpoint import graph_path, revision
 from c2vsearch.model.spec import read_spec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
-from c2vsearch.model.truncation import truncate
+from c2vsearch.model.truncation import truncate, unit_rows
 from c2vsearch.optional import require
 from c2vsearch.records import Fingerprint
 
@@ -71,12 +71,8 @@ class OnnxEncoder:
 
     def encode_document_tokens(self, texts: Sequence[str]) -> list[Rows]:
         """Unit rows of the encoder's token states, special tokens included, of at most ``max_tokens`` tokens."""
-        tokenized = [self._clip(text) for text in self.tokenizer.tokenize(texts)]
-        return [_unit(states) for states in self._run(tokenized, "encoder_states")]
-
-    def _clip(self, text: TokenizedText) -> TokenizedText:
-        limit = self.max_tokens + 2
-        return TokenizedText(text.encoder[:limit], text.before, text.after[: limit - 1])
+        tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
+        return [unit_rows(states) for states in self._run(tokenized, "encoder_states")]
 
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:
@@ -86,9 +82,8 @@ class OnnxEncoder:
             tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
             return np.concatenate(self._run(tokenized, "embedding"))
 
-        rows = encode_in_windows(
-            texts, encode, tokenizer=self.tokenizer, count=self.tokenizer.text_tokens, max_tokens=self.max_tokens
-        )
+        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
+        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens, count=count)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
     def _run(self, texts: Sequence[TokenizedText], output: str) -> list[Rows]:
@@ -116,8 +111,3 @@ def _session(graph: Path, precision: str) -> Any:
         return runtime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions share no base class
         raise CorruptFile(f"{graph} cannot be loaded: {error}") from error
-
-
-def _unit(states: Rows) -> Rows:
-    unit: Rows = states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-12)
-    return unit

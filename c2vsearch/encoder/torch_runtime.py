@@ -6,7 +6,7 @@ as large on the device as one of short texts. A batch the device cannot hold is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,15 @@ from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.model.checkpoint import load, revision
 from c2vsearch.model.spec import ModelSpec, read_spec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
-from c2vsearch.model.truncation import truncate
+from c2vsearch.model.truncation import truncate, unit_rows
 from c2vsearch.model.weights import stored_dtype
 from c2vsearch.optional import require
 from c2vsearch.records import Fingerprint
 
 if TYPE_CHECKING:
     import torch
+
+    from c2vsearch.model.causal2vec import Batch
 
 PRECISIONS = ("auto", "fp32", "bf16")
 BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
@@ -78,44 +80,61 @@ class TorchEncoder:
         """Shape: (N, D)."""
         return self._encode(texts, self.spec.document_template)
 
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> Rows:
+        """Unit rows of the encoder's token states; the encoder reads no instruction. Shape: (T, K)."""
+        return self.encode_document_tokens([text])[0]
+
+    def encode_document_tokens(self, texts: Sequence[str]) -> list[Rows]:
+        """Unit rows of the encoder's token states, special tokens included, of at most ``max_tokens`` tokens."""
+        tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
+        return self._batched(tokenized, self._token_states)
+
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
 
         def encode(pieces: list[str]) -> Rows:
-            return self._rows(self.tokenizer.tokenize(pieces, instruction=instruction))
+            tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
+            return np.stack(self._batched(tokenized, self._embeddings))
 
-        rows = encode_in_windows(
-            texts, encode, tokenizer=self.tokenizer, count=self.tokenizer.text_tokens, max_tokens=self.max_tokens
-        )
+        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
+        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens, count=count)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
-    def _rows(self, texts: Sequence[TokenizedText]) -> Rows:
-        """Longest first, so that what does not fit shows at once."""
-        rows = np.empty((len(texts), self.spec.dim), dtype=np.float32)
+    def _batched(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows]:
+        """One result a text, in order. Longest first, so that what does not fit shows at once."""
+        results: dict[int, Rows] = {}
         waiting = sorted(range(len(texts)), key=lambda index: -_length(texts[index]))
         while waiting:
-            count = max(1, min(len(waiting), self.batch_tokens // _length(texts[waiting[0]])))
-            batch = self._forward([texts[index] for index in waiting[:count]])
+            longest = _length(texts[waiting[0]])
+            count = max(1, min(len(waiting), self.batch_tokens // longest))
+            batch = self._run([texts[index] for index in waiting[:count]], forward)
             if batch is None:
-                self._shrink(count, _length(texts[waiting[0]]))
+                self._shrink(count, longest)
                 continue
-            rows[waiting[:count]] = batch
+            results.update(zip(waiting[:count], batch, strict=True))
             waiting = waiting[count:]
-        return rows
+        return [results[index] for index in range(len(texts))]
 
-    def _forward(self, texts: Sequence[TokenizedText]) -> Rows | None:
-        """One batch; None when the device cannot hold it. Shape: (B, D)."""
+    def _run(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows] | None:
+        """One batch; None when the device cannot hold it."""
         import torch
 
         from c2vsearch.model.batch import collate
 
         try:
             with torch.inference_mode():
-                rows: Rows = self._model(collate(texts).to(self.device)).cpu().numpy()
-                return rows
+                return forward(collate(texts).to(self.device))
         except torch.OutOfMemoryError:
             return None  # outside of here nothing refers to the batch any more, so that its memory can be given back
+
+    def _embeddings(self, batch: Batch) -> list[Rows]:
+        return list(self._model(batch).cpu().numpy())
+
+    def _token_states(self, batch: Batch) -> list[Rows]:
+        hidden = self._model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask).last_hidden_state
+        states, lengths = hidden.float().cpu().numpy(), batch.encoder_mask.sum(dim=1).tolist()
+        return [unit_rows(row[:length]) for row, length in zip(states, lengths, strict=True)]
 
     def _shrink(self, count: int, longest: int) -> None:
         import torch

@@ -41,6 +41,11 @@ class TokenizedText:
         """Tokens the decoder reads, C included."""
         return len(self.before) + 1 + len(self.after)
 
+    def clipped(self, max_tokens: int) -> TokenizedText:
+        """At most ``max_tokens`` tokens for each half, special tokens not counted; the end of both is cut off."""
+        limit = max_tokens + 2
+        return TokenizedText(self.encoder[:limit], self.before, self.after[: limit - 1])
+
 
 class TextTokenizer:
     """Both tokenizers of a model and the layout of its sequences."""
@@ -84,10 +89,15 @@ class TextTokenizer:
         """Character spans of the tokens the encoder reads, special tokens left out."""
         return self._encoder.encode(text, add_special_tokens=False).offsets
 
+    @property
+    def shared(self) -> bool:
+        """Whether both halves read the same tokens."""
+        return self._decoder is self._encoder
+
     def text_tokens(self, text: str) -> int:
         """Tokens of a text in the hungrier of the two tokenizers: what ``max_tokens`` limits."""
         count = len(self._encoder.encode(text, add_special_tokens=False).ids)
-        if self._decoder is self._encoder:
+        if self.shared:
             return count
         return max(count, len(self._decoder.encode(text, add_special_tokens=False).ids))
 

@@ -38,6 +38,10 @@ def truncate(rows: NDArray[Any], dim: int, *, parts: int) -> NDArray[np.float32]
     """
     if dim == rows.shape[1]:
         return rows
-    short = rows[:, kept_columns(rows.shape[1], dim, parts=parts)]
-    unit: NDArray[np.float32] = short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-12)
+    return unit_rows(rows[:, kept_columns(rows.shape[1], dim, parts=parts)])
+
+
+def unit_rows(rows: NDArray[Any]) -> NDArray[np.float32]:
+    """Rows brought to length one; a row of zeros stays. Shape: (N, D)."""
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return unit

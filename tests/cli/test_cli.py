@@ -110,7 +110,7 @@ def test_one_line_and_an_exit_code(home: Path, arguments: list[str], code: int, 
 def test_shorter_embeddings_are_recorded_and_followed(home: Path) -> None:
     place = ("--index", "short", "--model", "hash")
     assert run("index", "docs", *place, "--dim", "32", cwd=home).returncode == 0
-    assert json.loads(run("status", "short", "--json", cwd=home).stdout)["model"]["dim"] == 32
+    assert json.loads(run("status", "--index", "short", "--json", cwd=home).stdout)["model"]["dim"] == 32
     found = run("query", "ferry", "--index", "short", "--mode", "dense", "-l", "-k", "1", cwd=home)
     assert found.stdout == "ferry.md\n", found.stderr
     refused = run("index", "docs", *place, cwd=home)

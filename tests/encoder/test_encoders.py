@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from c2vsearch.encoder import Encoder, HashEncoder, TokenEncoder, load_encoder
 from c2vsearch.encoder.onnx_runtime import OnnxEncoder
@@ -14,7 +15,8 @@ from c2vsearch.encoder.windows import windows
 from c2vsearch.errors import InvalidConfig, ModelNotFound, OutOfDeviceMemory
 from c2vsearch.model import checkpoint
 from c2vsearch.model.onnx_graph import write_graphs
-from tests.tiny_models import make_model, make_spec, make_tokenizer
+from c2vsearch.model.reference import embed_one
+from tests.tiny_models import DECODERS, make_model, make_spec, make_tokenizer
 
 TEXTS = ["fox", "the quick brown fox jumps over the lazy dog .", "", "find the dog , the lazy dog : " * 4]
 
@@ -106,13 +108,45 @@ def test_a_window_whose_words_break_in_more_pieces_still_fits() -> None:
     assert all(len(Growing().token_spans(piece)) <= 4 for piece, _ in pieces)
 
 
-def test_token_states(folder: Path) -> None:
-    encoder = OnnxEncoder(folder, threads=2)
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_token_states(folder: Path, kind: str) -> None:
+    encoder = OnnxEncoder(folder, precision="fp32", threads=2) if kind == "onnx" else TorchEncoder(folder)
     assert isinstance(encoder, TokenEncoder)
-    states = encoder.encode_document_tokens(TEXTS)
-    assert [len(rows) for rows in states] == [3, 12, 2, 34]
-    for rows in states:
+    states = encoder.encode_document_tokens([*TEXTS, "fox " * 60])
+    assert [len(rows) for rows in states] == [3, 12, 2, 34, 50]  # the last is cut at what the model reads
+    model = checkpoint.load(folder)
+    for text, rows in zip(TEXTS, states, strict=False):
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+        with torch.inference_mode():
+            ids = torch.tensor([make_tokenizer().encode(text).ids])
+            expected = model.encoder(input_ids=ids).last_hidden_state[0].numpy()
+        np.testing.assert_allclose(rows, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=2e-6)
+    np.testing.assert_array_equal(encoder.encode_query_tokens("fox"), encoder.encode_document_tokens(["fox"])[0])
+
+
+@pytest.mark.parametrize("decoder", sorted(DECODERS))
+def test_torch_rows_are_those_of_the_slow_twin(tmp_path: Path, decoder: str) -> None:
+    make_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    checkpoint.save(make_model(make_spec(decoder)), tmp_path, tokenizers=tmp_path)
+    encoder, model = TorchEncoder(tmp_path, batch_tokens=50), checkpoint.load(tmp_path)
+    for rows, instruction in (
+        (encoder.encode_documents(TEXTS), ""),
+        (encoder.encode_queries(TEXTS, instruction="find a dog"), "Instruct: find a dog\nQuery: "),
+    ):
+        with torch.inference_mode():
+            texts = encoder.tokenizer.tokenize(TEXTS, instruction=instruction)
+            expected = torch.stack([embed_one(model, text) for text in texts]).numpy()
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_rows_are_those_of_the_cpu(folder: Path) -> None:
+    expected = TorchEncoder(folder, device="cpu").encode_documents(TEXTS)
+    exact = TorchEncoder(folder, device="cuda", precision="fp32").encode_documents(TEXTS)
+    np.testing.assert_allclose(exact, expected, atol=1e-4)
+    rough = TorchEncoder(folder, device="cuda", precision="bf16").encode_documents(TEXTS)
+    assert (expected * rough).sum(axis=1).min() > 0.999
 
 
 def test_both_runtimes_have_one_fingerprint(folder: Path) -> None:
@@ -151,8 +185,6 @@ def test_batches_hold_at_most_their_tokens(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_a_batch_too_large_for_the_device_is_halved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
     encoder = TorchEncoder(folder, batch_tokens=10_000)
     expected = encoder.encode_documents(TEXTS * 3)
     shapes = _record_shapes(encoder, monkeypatch, holds=70, error=torch.OutOfMemoryError("CUDA out of memory"))
