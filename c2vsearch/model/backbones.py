@@ -11,6 +11,7 @@ C's scale. (transformers before 5.4 had the decoder scale whatever it was given,
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from c2vsearch.config import DEFAULT_TASK
-from c2vsearch.errors import InvalidConfig, ModelNotFound
+from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model.causal2vec import Causal2Vec
 from c2vsearch.model.spec import QUERY_TEMPLATE, EncoderPooling, ModelSpec, Pooling, normal_sizes
 from c2vsearch.model.tokens import TextTokenizer
@@ -65,6 +66,7 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
     Raises:
         ModelNotFound: A half cannot be loaded: no such folder or name, no network, no safetensors, its own code.
         InvalidConfig: The halves cannot be used as asked, such as a slow tokenizer or too many tokens.
+        CorruptFile: A half's weights are not all there.
 
     The decoder's sequence begins with BOS if its tokenizer says so, and ends with the tokenizer's EOS; a decoder
     without one gets a new token, whose vector is the mean of all others. No PAD token is needed.
@@ -101,13 +103,22 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load_model(name: str | Path, dtype: torch.dtype) -> nn.Module:
-    def load() -> nn.Module:
-        model: nn.Module = AutoModel.from_pretrained(
-            str(name), dtype=dtype, trust_remote_code=False, use_safetensors=True
+    model, report = _loading(
+        name,
+        "model",
+        lambda: AutoModel.from_pretrained(
+            str(name), dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        ),
+    )
+    # A pooler is not used; any other tensor that is not in the files would have been made up.
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
+    if missing or report["mismatched_keys"]:
+        wrong = missing or [str(key) for key in report["mismatched_keys"]]
+        raise CorruptFile(
+            f"the weights of {str(name)!r} lack {len(wrong)} tensors its configuration asks for, such as {wrong[0]}"
         )
-        return model
-
-    return _loading(name, "model", load)
+    loaded: nn.Module = model
+    return loaded
 
 
 def _load_tokenizer(name: str | Path) -> Any:
@@ -147,6 +158,11 @@ def _check_kinds(encoder: nn.Module, encoder_name: str | Path, decoder: nn.Modul
         raise InvalidConfig(
             f"the decoder {str(decoder_name)!r} is of type {decoder.config.model_type}, an encoder; expected a "
             "decoder-only language model such as Llama, Mistral, Qwen3, Gemma or GPT-2"
+        )
+    if not {"inputs_embeds", "position_ids", "attention_mask"} <= set(inspect.signature(decoder.forward).parameters):
+        raise InvalidConfig(
+            f"the decoder {str(decoder_name)!r} ({decoder.config.model_type}) takes no vectors with a mask and "
+            "positions, which C needs; expected one such as Llama, Mistral, Qwen3, Gemma or GPT-2"
         )
 
 

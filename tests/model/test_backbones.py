@@ -10,13 +10,14 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from c2vsearch.errors import InvalidConfig, ModelNotFound
+from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model import checkpoint
 from c2vsearch.model.backbones import from_backbones
 from c2vsearch.model.batch import collate
 from c2vsearch.model.causal2vec import Causal2Vec
 from c2vsearch.model.reference import embed_one
 from c2vsearch.model.tokens import TextTokenizer
+from c2vsearch.model.weights import stored_dtype
 from tests.tiny_models import DECODERS, ENCODERS, EOS, VOCABULARY, save_backbone
 
 TEXTS = [
@@ -223,6 +224,10 @@ def test_what_cannot_be_a_half_is_refused_in_one_line(backbones: Path, tmp_path:
 
     with pytest.raises(InvalidConfig, match="of type bert, an encoder"):
         attempt(decoder=backbones / "bert")
+    mamba = {"model_type": "mamba", "vocab_size": 40, "hidden_size": 16, "state_size": 4, "num_hidden_layers": 1}
+    save_backbone(tmp_path / "mamba", mamba)
+    with pytest.raises(InvalidConfig, match="mamba.* takes no vectors with a mask and positions"):
+        attempt(decoder=tmp_path / "mamba")
     save_backbone(tmp_path / "wide", {**DECODERS["llama"], "hidden_size": 32})
     with pytest.raises(InvalidConfig, match="16, the decoder 32"):
         attempt(decoder=tmp_path / "wide", projector_residual=True)
@@ -248,3 +253,46 @@ def test_own_code_pickles_and_slow_tokenizers_are_refused(backbones: Path, tmp_p
     (tmp_path / "slow" / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CanineTokenizer"}))
     with pytest.raises(InvalidConfig, match="CanineTokenizer"):
         from_backbones(backbones / "bert", tmp_path / "slow", name="tiny")
+
+
+def test_weights_that_are_not_there_are_not_made_up(backbones: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(backbones / "qwen3", tmp_path / "d")
+    tensors = load_file(tmp_path / "d" / "model.safetensors")
+    gone = next(name for name in tensors if name.endswith("layers.1.mlp.up_proj.weight"))
+    del tensors[gone]
+    save_file(tensors, tmp_path / "d" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CorruptFile, match=r"lack 1 tensors .* such as layers.1.mlp.up_proj.weight"):
+        from_backbones(backbones / "bert", tmp_path / "d", name="tiny")
+
+
+def test_bfloat16_is_saved_and_reloaded_bit_by_bit(backbones: Path, tmp_path: Path) -> None:
+    model, tokenizer = build(backbones, dtype=torch.bfloat16)
+    checkpoint.save(model, tmp_path / "m", tokenizers=tokenizer)
+    assert stored_dtype(tmp_path / "m") == "BF16"
+    again = checkpoint.load(tmp_path / "m", dtype=torch.bfloat16)
+    assert torch.equal(rows(again, tokenizer, TEXTS), rows(model, tokenizer, TEXTS))
+    exact, _ = build(backbones)
+    exact.projector.load_state_dict(model.float().projector.state_dict())
+    cosines = (rows(again, tokenizer, TEXTS) * rows(exact, tokenizer, TEXTS)).sum(dim=1)
+    assert cosines.min() > 0.99
+
+
+def test_tokenizers_of_both_halves_are_kept(backbones: Path, tmp_path: Path) -> None:
+    model, tokenizer = build(backbones)
+    checkpoint.save(model, tmp_path / "m", tokenizers=tokenizer)
+    assert {path.name for path in (tmp_path / "m").glob("*tokenizer.json")} == {
+        "encoder_tokenizer.json",
+        "decoder_tokenizer.json",
+    }
+    reopened = TextTokenizer.open(tmp_path / "m", model.spec)
+    assert reopened.tokenize(TEXTS, instruction="find") == tokenizer.tokenize(TEXTS, instruction="find")
+    save_backbone(tmp_path / "same", ENCODERS["bert"])
+    shutil.copy(tmp_path / "same" / "tokenizer.json", tmp_path / "tokenizer.json")
+    shutil.copytree(backbones / "llama", tmp_path / "llama")
+    shutil.copy(tmp_path / "tokenizer.json", tmp_path / "llama" / "tokenizer.json")
+    model, tokenizer = from_backbones(tmp_path / "same", tmp_path / "llama", name="tiny", max_tokens=40)
+    checkpoint.save(model, tmp_path / "m", tokenizers=tokenizer)  # over the other: its tokenizers must go
+    assert [path.name for path in (tmp_path / "m").glob("*tokenizer.json")] == ["tokenizer.json"]
+    assert TextTokenizer.open(tmp_path / "m", model.spec).shared
