@@ -17,7 +17,7 @@ import numpy as np
 from c2vsearch.artifacts import TEMPORARY_PREFIX, storage_errors
 from c2vsearch.encoder.onnx_runtime import PRECISIONS, OnnxEncoder
 from c2vsearch.encoder.torch_runtime import TorchEncoder
-from c2vsearch.errors import CorruptFile, InvalidConfig
+from c2vsearch.errors import DataError, InvalidConfig
 from c2vsearch.model import checkpoint
 from c2vsearch.model.spec import CONFIG_FILE, read_spec
 from c2vsearch.model.tokens import TextTokenizer
@@ -27,7 +27,7 @@ from c2vsearch.optional import require
 MAX_PARAMETERS = 1_000_000_000  # beyond it a CPU takes seconds a text, and a graph helps nobody
 GRAPH_TOLERANCE = 1e-4  # of a number of an embedding, float32 graph against torch on the same weights
 LEAST_COSINE = 0.95  # of an embedding to that of the model as it was
-CARRIED = ("README.md", "LICENSE")
+CARRIED = ("README.md", "LICENSE", "modules.json", "config_sentence_transformers.json")
 TEXTS = (
     "x",
     "The ferry leaves at nine in the morning, and the last one back at half past six.",
@@ -77,9 +77,10 @@ def export_model(
 
     Raises:
         InvalidConfig: The model is too large, has a part without a graph, or ``out`` exists.
-        CorruptFile: A graph does not agree with torch. Nothing is left behind.
+        DataError: A graph does not agree with torch. Nothing is left behind.
     """
-    require("onnx", extra="train", purpose="exporting a model")
+    for module in ("torch", "transformers", "onnx"):
+        require(module, extra="train", purpose="exporting a model")
     from c2vsearch.model.onnx_graph import check_exportable
 
     source = checkpoint.find_model(model)
@@ -138,7 +139,7 @@ def _compare(source: Path, target: Path, precisions: Sequence[str], least_cosine
     """Each graph against torch.
 
     Raises:
-        CorruptFile: One is too far away.
+        DataError: One is too far away.
     """
     original, exported = (_rows(TorchEncoder(folder, device="cpu", precision="fp32")) for folder in (source, target))
     agreements = []
@@ -146,12 +147,12 @@ def _compare(source: Path, target: Path, precisions: Sequence[str], least_cosine
         rows = _rows(OnnxEncoder(target, precision=precision, threads=1))
         found = Agreement(precision, float(np.abs(rows - exported).max()), float((rows * original).sum(axis=1).min()))
         if precision == "fp32" and not found.difference <= GRAPH_TOLERANCE:
-            raise CorruptFile(
+            raise DataError(
                 f"the fp32 graph differs from torch by {found.difference:.1e}; expected at most {GRAPH_TOLERANCE:.0e}: "
                 "nothing was written; use the torch runtime for this model"
             )
         if not found.cosine >= least_cosine:
-            raise CorruptFile(
+            raise DataError(
                 f"embeddings of the {precision} graph have a cosine of {found.cosine:.4f} to the model's own; expected "
                 f"at least {least_cosine}: nothing was written; "
                 + ("export with --precision fp32" if "int8" in precisions else "use the torch runtime for this model")

@@ -12,7 +12,7 @@ from c2vsearch.encoder import load_encoder
 from c2vsearch.encoder.export import export_model
 from c2vsearch.encoder.onnx_runtime import OnnxEncoder
 from c2vsearch.encoder.torch_runtime import TorchEncoder
-from c2vsearch.errors import CorruptFile, InvalidConfig
+from c2vsearch.errors import DataError, InvalidConfig
 from c2vsearch.model import checkpoint, onnx_graph
 from c2vsearch.model.checkpoint import find_model
 from tests.tiny_models import BERT, DECODERS, ENCODERS, make_model, make_spec, make_tokenizer
@@ -134,10 +134,10 @@ def test_too_large_a_model_and_a_place_that_is_taken_are_refused(
 
 def test_a_graph_that_disagrees_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = saved(tmp_path)
-    with pytest.raises(CorruptFile, match=r"a cosine of 0\.\d+ .* at least 0.999999.*--precision fp32"):
+    with pytest.raises(DataError, match=r"a cosine of 0\.\d+ .* at least 0.999999.*--precision fp32"):
         export_model(folder, out=tmp_path / "out", least_cosine=0.999999)
     monkeypatch.setitem(onnx_graph.ACTIVATIONS, "gelu", ("Relu", "", {}))
-    with pytest.raises(CorruptFile, match="fp32 graph differs from torch by"):
+    with pytest.raises(DataError, match="fp32 graph differs from torch by"):
         export_model(folder, out=tmp_path / "out", precisions=["fp32"])
     assert {path.name for path in tmp_path.iterdir()} == {"m", "tokenizer.json"}
 
@@ -145,8 +145,10 @@ def test_a_graph_that_disagrees_leaves_nothing_behind(tmp_path: Path, monkeypatc
 def test_an_exported_folder_says_what_it_was(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     (folder / "README.md").write_text("# A model card\n")
+    (folder / "modules.json").write_text("[]")
     export_model(folder, out=tmp_path / "out", least_cosine=0.8)
     assert (tmp_path / "out" / "README.md").read_text() == "# A model card\n"
+    assert (tmp_path / "out" / "modules.json").read_text() == "[]"
     assert json.loads((tmp_path / "out" / "config.json").read_text()) == json.loads(
         (folder / "config.json").read_text()
     )
