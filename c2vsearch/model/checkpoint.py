@@ -71,6 +71,8 @@ def save(
     from c2vsearch.model.tensors import SHARD_BYTES, write_tensors
 
     folder.mkdir(parents=True, exist_ok=True)
+    for graph in folder.glob(graph_path(folder, "*").name):
+        graph.unlink()  # it reads the weights of an older state by their place in the file
     tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
     if model.spec.tied_token_embeddings:
         tensors.pop(_token_table(model))

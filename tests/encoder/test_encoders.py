@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from c2vsearch.encoder import Encoder, HashEncoder, TokenEncoder, load_encoder
 from c2vsearch.encoder.onnx_runtime import OnnxEncoder
@@ -170,7 +171,10 @@ def test_bfloat16_is_near_float32(folder: Path) -> None:
     assert (exact * rough).sum(axis=1).min() > 0.999
     assert np.abs(exact - rough).max() > 1e-6
     np.testing.assert_allclose(np.linalg.norm(rough, axis=1), 1.0, atol=1e-6)
-    assert TorchEncoder(folder, precision="bf16").fingerprint.precision == "bf16"
+    encoder = TorchEncoder(folder, precision="bf16")
+    assert encoder.fingerprint.precision == "bf16"
+    alone = np.concatenate([encoder.encode_documents([text]) for text in TEXTS])
+    np.testing.assert_allclose(alone, rough, atol=1e-2)
 
 
 def test_batches_hold_at_most_their_tokens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +248,25 @@ def test_a_text_longer_in_the_other_tokenizer_is_cut_as_well() -> None:
     assert all(len(piece) <= 20 for piece, _ in pieces)
     assert sum(count for _, count in pieces) == len(tokenizer.token_spans(text))
     assert "".join("".join(piece.split()) for piece, _ in pieces) == "".join(text.split())
+
+
+def test_a_decoder_that_reads_letters_never_reads_more_than_it_has_positions_for(tmp_path: Path) -> None:
+    """Forty words are few for the encoder and too many letters for the decoder's 128 positions."""
+    letters = Tokenizer(
+        models.WordLevel({"[UNK]": 0, **{letter: n for n, letter in enumerate("abcdefgh", 1)}}, "[UNK]")
+    )
+    letters.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    make_tokenizer().save(str(tmp_path / "encoder_tokenizer.json"))
+    letters.save(str(tmp_path / "decoder_tokenizer.json"))
+    checkpoint.save(make_model(make_spec("gpt2")), tmp_path, tokenizers=tmp_path)
+    encoder = TorchEncoder(tmp_path)
+    text = "quick brown " * 20
+    assert encoder.tokenizer.text_tokens(text) > 128 > len(encoder.tokenizer.token_spans(text))
+    [row] = encoder.encode_documents([text])
+    pieces = windows(text, tokenizer=encoder.tokenizer, count=encoder.tokenizer.text_tokens, max_tokens=48)
+    assert max(encoder.tokenizer.text_tokens(piece) for piece, _ in pieces) <= 48
+    mean = np.array([count for _, count in pieces]) @ encoder.encode_documents([piece for piece, _ in pieces])
+    np.testing.assert_allclose(row, mean / np.linalg.norm(mean), atol=1e-5)
 
 
 def test_precisions_belong_to_runtimes(folder: Path) -> None:

@@ -19,6 +19,7 @@ from tests.tiny_models import BERT, DECODERS, ENCODERS, make_model, make_spec, m
 
 TEXTS = ["fox", "the quick brown fox jumps over the lazy dog .", "", "a text that answers : the query . " * 5]
 QWEN3 = {**DECODERS["qwen3"], "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}
+QWEN2 = {**DECODERS["llama"], "model_type": "qwen2", "num_key_value_heads": 1}
 UNWINDOWED = {**DECODERS["mistral"], "sliding_window": None}
 
 
@@ -39,9 +40,10 @@ def saved(place: Path, **changes: object) -> Path:
         {"decoder": QWEN3, "encoder_pooling": "cls", "projector_residual": True},
         {"decoder": {**DECODERS["llama"], "attention_bias": True, "mlp_bias": True}, "pooling": "context"},
         {"encoder": ENCODERS["xlm-roberta"], "bos_token_id": 2, "context_first": True},
+        {"encoder": {**ENCODERS["xlm-roberta"], "model_type": "roberta"}, "decoder": QWEN2},
         {"encoder": {**BERT, "hidden_size": 24, "hidden_act": "gelu_new"}},
     ],
-    ids=["plain", "residual", "mistral", "wide-window", "qwen3", "biases", "xlm-roberta", "narrower"],
+    ids=["plain", "residual", "mistral", "wide-window", "qwen3", "biases", "xlm-roberta", "qwen2", "narrower"],
 )
 def test_exported_graphs_equal_torch(tmp_path: Path, changes: dict[str, object]) -> None:
     folder = saved(tmp_path, **changes)

@@ -12,6 +12,7 @@ import torch
 from c2vsearch.errors import C2VSearchError, CorruptFile, IncompatibleVersion, InvalidConfig, ModelNotFound
 from c2vsearch.model import checkpoint
 from c2vsearch.model.batch import collate
+from c2vsearch.model.onnx_graph import write_graphs
 from c2vsearch.model.spec import read_spec
 from c2vsearch.model.tokens import TextTokenizer
 from c2vsearch.model.weights import quantize, stored_dtype, to_float, to_int8
@@ -67,6 +68,15 @@ def test_int8_is_within_half_a_step_of_the_float_weight() -> None:
     assert set(back) == set(tensors)
     np.testing.assert_allclose(back["a.weight"], weight, atol=scale.max() / 2 + 1e-7)
     np.testing.assert_array_equal(back["a.bias"], tensors["a.bias"])
+
+
+def test_graphs_of_older_weights_do_not_stay(tmp_path: Path, tokenizer_folder: Path) -> None:
+    model = make_model(make_spec())
+    checkpoint.save(model, tmp_path / "m", tokenizers=tokenizer_folder, int8=True)
+    write_graphs(tmp_path / "m", model.spec)
+    assert len(list((tmp_path / "m").glob("*.onnx"))) == 2
+    checkpoint.save(model, tmp_path / "m", tokenizers=tokenizer_folder)
+    assert not list((tmp_path / "m").glob("*.onnx"))
 
 
 def test_revision_follows_every_file_that_decides_the_vectors(tmp_path: Path, tokenizer_folder: Path) -> None:
