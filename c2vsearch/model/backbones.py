@@ -11,13 +11,16 @@ C's scale. (transformers before 5.4 had the decoder scale whatever it was given,
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
+from huggingface_hub import try_to_load_from_cache
 from tokenizers import Tokenizer as FastTokenizer
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
@@ -36,8 +39,6 @@ NOT_ARCHITECTURE = {
     "_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version", "id2label",
     "label2id", "problem_type", "return_dict", "output_attentions", "output_hidden_states", "use_cache",
 }  # fmt: skip
-
-Loaded = TypeVar("Loaded")
 
 
 def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named choice)
@@ -71,9 +72,10 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
     The decoder's sequence begins with BOS if its tokenizer says so, and ends with the tokenizer's EOS; a decoder
     without one gets a new token, whose vector is the mean of all others. No PAD token is needed.
     """
-    first, second = _load_model(encoder, dtype), _load_model(decoder, dtype)
-    _check_kinds(first, encoder, second, decoder)
+    _check_kinds(encoder, decoder)
     reading, writing = _load_tokenizer(encoder), _load_tokenizer(decoder)
+    first, second = _load_model(encoder, dtype), _load_model(decoder, dtype)
+    _check_inputs(second, decoder)
     for half, tokenizer in ((first, reading), (second, writing)):
         _cover_vocabulary(half, len(tokenizer))
     end = _end_of_text(second, writing)
@@ -102,14 +104,35 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     return describe(AutoConfig.for_model(values.pop("model_type"), **values))
 
 
+def _check_kinds(encoder: str | Path, decoder: str | Path) -> None:
+    """Refuse by configuration what cannot be a half, before gigabytes of weights are read."""
+    for role, name in (("encoder", encoder), ("decoder", decoder)):
+        config = _loading(name, "model", AutoConfig.from_pretrained)
+        kind = config.model_type
+        if config.is_encoder_decoder:
+            raise InvalidConfig(
+                f"the {role} {str(name)!r} ({kind}) is an encoder and a decoder in one; expected one half"
+            )
+        if "hidden_size" not in normal_sizes(describe(config)):
+            raise InvalidConfig(f"the {role} {str(name)!r} ({kind}) is not a text model alone; expected one that is")
+        if role == "decoder" and kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+            raise InvalidConfig(
+                f"the decoder {str(name)!r} is of type {kind}, an encoder; expected a decoder-only language model such "
+                "as Llama, Mistral, Qwen3, Gemma or GPT-2"
+            )
+
+
+def _check_inputs(decoder: nn.Module, name: str | Path) -> None:
+    if not {"inputs_embeds", "position_ids", "attention_mask"} <= set(inspect.signature(decoder.forward).parameters):
+        raise InvalidConfig(
+            f"the decoder {str(name)!r} ({decoder.config.model_type}) takes no vectors with a mask and positions, "
+            "which C needs; expected one such as Llama, Mistral, Qwen3, Gemma or GPT-2"
+        )
+
+
 def _load_model(name: str | Path, dtype: torch.dtype) -> nn.Module:
-    model, report = _loading(
-        name,
-        "model",
-        lambda: AutoModel.from_pretrained(
-            str(name), dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True
-        ),
-    )
+    settings = {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
+    model, report = _loading(name, "model", functools.partial(AutoModel.from_pretrained, **settings))
     # A pooler is not used; any other tensor that is not in the files would have been made up.
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing or report["mismatched_keys"]:
@@ -122,9 +145,7 @@ def _load_model(name: str | Path, dtype: torch.dtype) -> nn.Module:
 
 
 def _load_tokenizer(name: str | Path) -> Any:
-    tokenizer = _loading(
-        name, "tokenizer", lambda: AutoTokenizer.from_pretrained(str(name), trust_remote_code=False, use_fast=True)
-    )
+    tokenizer = _loading(name, "tokenizer", AutoTokenizer.from_pretrained)
     if not tokenizer.is_fast:
         raise InvalidConfig(
             f"the tokenizer of {str(name)!r} is a slow one ({type(tokenizer).__name__}); expected a fast one: a folder "
@@ -133,37 +154,25 @@ def _load_tokenizer(name: str | Path) -> Any:
     return tokenizer
 
 
-def _loading(name: str | Path, what: str, load: Callable[[], Loaded]) -> Loaded:
-    """Turn what ``transformers`` raises for a missing or foreign model into one line."""
+def _loading(name: str | Path, what: str, load: Callable[..., Any]) -> Any:
+    """Load a part of a folder or of a hub's model; what is cached is opened without a network.
+
+    Raises:
+        ModelNotFound: Whatever ``transformers`` raises for a missing or foreign model, in one line.
+    """
+    place = Path(name)
+    if not place.is_dir() and (place.is_absolute() or str(name).startswith((".", "~"))):
+        raise ModelNotFound(f"no folder at {str(name)!r}; expected the folder of a transformers model, or a hub name")
+    load = functools.partial(load, str(name), trust_remote_code=False)
     try:
-        return load()
+        if not place.is_dir() and isinstance(try_to_load_from_cache(str(name), "config.json"), str):
+            with contextlib.suppress(OSError):  # a part may be missing in the cache
+                return load(local_files_only=True)
+        return load(local_files_only=place.is_dir())
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelNotFound(
-            f"cannot load the {what} of {str(name)!r}: {reason} (expected a folder, or a hub name that is cached or "
-            "can be downloaded, with safetensors weights, a tokenizer, and an architecture transformers knows)"
-        ) from error
-
-
-def _check_kinds(encoder: nn.Module, encoder_name: str | Path, decoder: nn.Module, decoder_name: str | Path) -> None:
-    for role, model, name in (("encoder", encoder, encoder_name), ("decoder", decoder, decoder_name)):
-        kind = model.config.model_type
-        if model.config.is_encoder_decoder:
-            raise InvalidConfig(
-                f"the {role} {str(name)!r} ({kind}) is an encoder and a decoder in one; expected one half"
-            )
-        if "hidden_size" not in normal_sizes(describe(model.config)):
-            raise InvalidConfig(f"the {role} {str(name)!r} ({kind}) is not a text model alone; expected one that is")
-    if decoder.config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        raise InvalidConfig(
-            f"the decoder {str(decoder_name)!r} is of type {decoder.config.model_type}, an encoder; expected a "
-            "decoder-only language model such as Llama, Mistral, Qwen3, Gemma or GPT-2"
-        )
-    if not {"inputs_embeds", "position_ids", "attention_mask"} <= set(inspect.signature(decoder.forward).parameters):
-        raise InvalidConfig(
-            f"the decoder {str(decoder_name)!r} ({decoder.config.model_type}) takes no vectors with a mask and "
-            "positions, which C needs; expected one such as Llama, Mistral, Qwen3, Gemma or GPT-2"
-        )
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        where = "the folder" if place.is_dir() else "the local cache and the hub, for it is no folder"
+        raise ModelNotFound(f"cannot load the {what} of {str(name)!r} from {where}: {reason}") from error
 
 
 def _positions(model: nn.Module) -> int:

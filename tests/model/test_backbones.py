@@ -218,6 +218,21 @@ def test_lengths_come_from_positions(
         from_backbones(backbones / encoder, place, name="tiny", max_tokens=63)
 
 
+def test_what_is_cached_is_loaded_without_a_network(
+    backbones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / "models--somebody--tiny-llama"
+    shutil.copytree(backbones / "llama", place / "snapshots" / "0123")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("0123")
+    hub, _ = from_backbones(backbones / "bert", "somebody/tiny-llama", name="tiny", max_tokens=40)
+    folder, _ = build(backbones)
+    assert hub.spec == folder.spec
+    for name, tensor in folder.decoder.state_dict().items():
+        assert torch.equal(hub.decoder.state_dict()[name], tensor)
+
+
 def test_what_cannot_be_a_half_is_refused_in_one_line(backbones: Path, tmp_path: Path) -> None:
     def attempt(encoder: Path | str = backbones / "bert", decoder: Path | str = backbones / "llama", **changes) -> None:
         from_backbones(encoder, decoder, name="tiny", max_tokens=40, **changes)
@@ -231,10 +246,13 @@ def test_what_cannot_be_a_half_is_refused_in_one_line(backbones: Path, tmp_path:
     save_backbone(tmp_path / "wide", {**DECODERS["llama"], "hidden_size": 32})
     with pytest.raises(InvalidConfig, match="16, the decoder 32"):
         attempt(decoder=tmp_path / "wide", projector_residual=True)
-    for missing in (tmp_path / "nothing", "nobody/no-such-model"):
-        with pytest.raises(ModelNotFound, match=r"cannot load the model of '.*no[a-z-]+'") as caught:
-            attempt(encoder=missing)
-        assert "\n" not in str(caught.value)
+    with pytest.raises(ModelNotFound, match=r"no folder at '.*nothing'"):
+        attempt(encoder=tmp_path / "nothing")
+    with pytest.raises(
+        ModelNotFound, match=r"model of 'nobody/none' from the local cache and the hub.*connect"
+    ) as caught:
+        attempt(encoder="nobody/none")
+    assert "\n" not in str(caught.value)
 
 
 def test_own_code_pickles_and_slow_tokenizers_are_refused(backbones: Path, tmp_path: Path) -> None:
