@@ -27,6 +27,7 @@ PACKAGES = (
     ("docx", "python-docx", "office", "Word files"),
     ("torch", "torch", "torch", "the model on torch, other models, GPUs"),
     ("transformers", "transformers", "torch", "other models"),
+    ("onnx", "onnx", "train", "export"),
     ("ir_measures", "ir-measures", "eval", "evaluate"),
 )
 CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")

@@ -153,13 +153,21 @@ def test_a_saved_folder_gives_the_same_bits(backbones: Path, tmp_path: Path, dec
 
 
 @pytest.mark.parametrize("decoder", sorted(DECODERS))
-def test_gradient_reaches_every_part(backbones: Path, decoder: str) -> None:
+def test_gradient_reaches_every_part_whatever_the_padding(backbones: Path, decoder: str) -> None:
     model, tokenizer = build(backbones, decoder)
-    out = model(collate(tokenizer.tokenize(TEXTS, instruction="find : ")))
-    (out[0] @ out[1]).backward()
-    for part in (model.encoder, model.projector, model.decoder):
-        gradients = [parameter.grad.abs().max() for parameter in part.parameters() if parameter.grad is not None]
-        assert max(gradients) > 1e-6
+    texts = tokenizer.tokenize(TEXTS, instruction="find : ")
+    found = []
+    for side in ("left", "right"):
+        model.zero_grad()
+        out = model(collate(texts, padding_side=side))
+        (out[0] @ out[1] + out[1] @ out[2]).backward()
+        found.append(
+            {name: tensor.grad.clone() for name, tensor in model.named_parameters() if tensor.grad is not None}
+        )
+    for part in ("encoder.", "projector.", "decoder."):
+        assert max(gradient.abs().max() for name, gradient in found[0].items() if name.startswith(part)) > 1e-6
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(gradient, found[1][name], rtol=1e-3, atol=1e-6, msg=name)
 
 
 def test_end_and_begin_of_text(backbones: Path, tmp_path: Path) -> None:
@@ -173,7 +181,7 @@ def test_end_and_begin_of_text(backbones: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("vocab_size", [len(VOCABULARY), 40])
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["llama", "gemma", "gpt2"])
 def test_a_decoder_without_eos_gets_one(backbones: Path, tmp_path: Path, kind: str, vocab_size: int) -> None:
     save_backbone(tmp_path / "d", {**DECODERS[kind], "vocab_size": vocab_size}, eos=None)
     model, tokenizer = from_backbones(backbones / "bert", tmp_path / "d", name="tiny", max_tokens=40)
