@@ -106,6 +106,7 @@ def _session(graph: Path, precision: str) -> Any:
     options.log_severity_level = 3
     # The int8 graph is written in its final form; the fp32 one wants its weights dequantised once, at load.
     level = runtime.GraphOptimizationLevel
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # else weights are dequantised at every run
     options.graph_optimization_level = level.ORT_DISABLE_ALL if precision == "int8" else level.ORT_ENABLE_BASIC
     try:
         return runtime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -142,9 +142,12 @@ def test_a_text_longer_than_the_sliding_window(backbones: Path) -> None:
     assert torch.isfinite(rows(model, tokenizer, [short, long])).all()
 
 
-@pytest.mark.parametrize("decoder", sorted(DECODERS))
-def test_a_saved_folder_gives_the_same_bits(backbones: Path, tmp_path: Path, decoder: str) -> None:
-    model, tokenizer = build(backbones, decoder, "xlm-roberta")
+@pytest.mark.parametrize(
+    ("decoder", "encoder"),
+    [(decoder, "xlm-roberta") for decoder in sorted(DECODERS)] + [("llama", "bert"), ("llama", "modernbert")],
+)
+def test_a_saved_folder_gives_the_same_bits(backbones: Path, tmp_path: Path, decoder: str, encoder: str) -> None:
+    model, tokenizer = build(backbones, decoder, encoder)
     checkpoint.save(model, tmp_path / "m", tokenizers=tokenizer)
     again = checkpoint.load(tmp_path / "m")
     reopened = TextTokenizer.open(tmp_path / "m", again.spec)
