@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,9 @@ def export(
     precision: Annotated[
         str, typer.Option(help="Graphs, of int8 and fp32. With int8, weights are stored in int8.")
     ] = "int8,fp32",
+    sentence_transformers: Annotated[
+        bool, typer.Option("--sentence-transformers", help="Loadable with sentence-transformers as well.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Write a model for both runtimes: safetensors for torch, ONNX graphs that read the same file for the CPU.
@@ -36,7 +40,7 @@ def export(
     from c2vsearch.encoder.export import export_model
 
     precisions = [name.strip() for name in precision.split(",") if name.strip()]
-    done = export_model(model, out=out, precisions=precisions)
+    done = export_model(model, out=out, precisions=precisions, finish=_finishing(sentence_transformers))
     if as_json:
         print_json(_record(done))
         return
@@ -49,6 +53,15 @@ def export(
         f"{visible_line(str(done.folder))}: {done.parameters / 1e6:.1f} million parameters, {size(done.bytes)}, "
         f"revision {done.revision[:8]}"
     )
+
+
+def _finishing(sentence_transformers: bool) -> Callable[[Path], None] | None:
+    """What else is written into the folder before it gets its name."""
+    if not sentence_transformers:
+        return None
+    from c2vsearch.integrations.sentence_transformers import save_sentence_transformer
+
+    return save_sentence_transformer
 
 
 def _record(done: Export) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +62,9 @@ class Export:
 
 
 def export_model(
-    model: str | Path, *, out: Path, precisions: Sequence[str] = PRECISIONS, least_cosine: float = LEAST_COSINE
-) -> Export:
+    model: str | Path, *, out: Path, precisions: Sequence[str] = PRECISIONS, least_cosine: float = LEAST_COSINE,
+    finish: Callable[[Path], None] | None = None,
+) -> Export:  # fmt: skip
     """Write a folder that runs on ONNX Runtime as well as on torch.
 
     Weights are stored in int8, with a scale per channel, if one of the precisions is int8, and in float32 otherwise.
@@ -74,6 +75,7 @@ def export_model(
         out: Where the folder goes; it must not exist.
         precisions: Of the graphs.
         least_cosine: What an exported embedding must reach beside the model's own.
+        finish: Writes what else the folder shall have, before it gets its name.
 
     Raises:
         InvalidConfig: The model is too large, has a part without a graph, or ``out`` exists.
@@ -99,6 +101,8 @@ def export_model(
             out.parent.mkdir(parents=True, exist_ok=True)
             _write(source, temporary, precisions)
             agreements = _compare(source, temporary, precisions, least_cosine)
+            if finish is not None:
+                finish(temporary)
             os.replace(temporary, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from c2vsearch.cli.export import export
+from c2vsearch.encoder import load_encoder
 from c2vsearch.model import checkpoint
 from tests.tiny_models import make_model, make_spec, make_tokenizer
 
@@ -35,3 +38,13 @@ def test_the_same_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert done["parameters"] == sum(parameter.numel() for parameter in checkpoint.load(folder).parameters())
     assert done["bytes"] == sum(path.stat().st_size for path in (folder.parent / "out").iterdir())
     assert done["graphs"]["fp32"]["least_cosine"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_folder_for_sentence_transformers(folder: Path) -> None:
+    out = folder.parent / "out"
+    export(str(folder), out=out, precision="fp32", sentence_transformers=True)
+    model = SentenceTransformer(str(out), trust_remote_code=True, device="cpu")
+    texts = ["the quick fox", "a lazy dog"]
+    encoder = load_encoder(out)
+    np.testing.assert_allclose(model.encode_document(texts), encoder.encode_documents(texts), atol=3e-6)
+    np.testing.assert_allclose(model.encode_query(texts), encoder.encode_queries(texts), atol=3e-6)
