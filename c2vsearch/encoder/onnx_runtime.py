@@ -83,7 +83,7 @@ class OnnxEncoder:
             return np.concatenate(self._run(tokenized, "embedding"))
 
         count = None if self.tokenizer.shared else self.tokenizer.text_tokens
-        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens, count=count)
+        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
     def _run(self, texts: Sequence[TokenizedText], output: str) -> list[Rows]:

@@ -24,8 +24,8 @@ class Encoder(Protocol):
     """Queries and documents to unit rows of D float32 numbers.
 
     A row depends on its text alone, not on its neighbours or their order, within the stated tolerance of
-    the runtime. A text longer than ``max_tokens`` is never silently cut: it is encoded in windows, whose
-    rows are averaged by their tokens and normalised again.
+    the runtime. A text longer than the model reads well is never silently cut: it is encoded in windows, whose
+    rows are averaged and normalised again (`c2vsearch.encoder.windows`).
     """
 
     @property

@@ -98,7 +98,7 @@ class TorchEncoder:
             return np.stack(self._batched(tokenized, self._embeddings))
 
         count = None if self.tokenizer.shared else self.tokenizer.text_tokens
-        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens, count=count)
+        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
     def _batched(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows]:

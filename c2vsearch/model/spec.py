@@ -28,13 +28,15 @@ class ModelSpec:
     ``encoder`` and ``decoder`` are the ``transformers`` configurations of the two halves, as dictionaries.
     ``context_first`` puts the contextual token before the instruction instead of after it: under a causal
     mask its own state then cannot depend on the instruction. ``max_tokens`` counts tokens of a text in
-    either tokenizer, special tokens and instruction left out.
+    either tokenizer, special tokens and instruction left out; longer texts than ``window_tokens`` are encoded in
+    windows of at most so many, where the model represents short texts better than long ones.
     """
 
     name: str
     encoder: dict[str, Any]
     decoder: dict[str, Any]
     max_tokens: int
+    window_tokens: int | None = None
     eos_token_id: int
     bos_token_id: int | None = None
     encoder_pooling: EncoderPooling = "mean"
@@ -53,6 +55,8 @@ class ModelSpec:
                 raise InvalidConfig(f"{key} is {getattr(self, key)!r}; expected one of {', '.join(allowed)}")
         if self.max_tokens < 1:
             raise InvalidConfig(f"max_tokens is {self.max_tokens}; expected at least 1")
+        if self.window_tokens is not None and not 1 <= self.window_tokens <= self.max_tokens:
+            raise InvalidConfig(f"window_tokens is {self.window_tokens}; expected from 1 to max_tokens ({self.max_tokens})")
         for half in ("encoder", "decoder"):
             if "model_type" not in getattr(self, half) or "hidden_size" not in normal_sizes(getattr(self, half)):
                 raise InvalidConfig(f"{half} has no model_type or hidden_size; expected a transformers configuration")
@@ -61,6 +65,11 @@ class ModelSpec:
             raise InvalidConfig(
                 f"projector_residual needs halves of one width; the encoder has {widths[0]}, the decoder {widths[1]}"
             )
+
+    @property
+    def window(self) -> int:
+        """Tokens of a text in one forward pass, at most."""
+        return self.window_tokens or self.max_tokens
 
     @property
     def hidden(self) -> int:
