@@ -1,66 +1,285 @@
-"""Start a model at the quality of a sentence encoder instead of at noise.
+"""Start a small model as good as its encoder, with a second half that adds to it, before any contrastive step.
 
-Three things make the untrained model equal to its encoder: the residual projector passes the encoder's
-vector on unchanged; the decoder's output projections start at zero, so that C keeps its state through
-every layer; and the first attention layer copies C into EOS, so that the second half of the embedding is
-warm as well and training only has to add to it.
+C starts as the encoder's own vector and passes through the decoder unchanged. EOS starts as a bag of words: the
+decoder's causal attention sums over the text a vector for each token, weighted by how rare the token is (smooth
+inverse frequency, Arora et al., ICLR 2017). The encoder says what a text is about, the bag of words which words say
+so, and their concatenation is better than either (docs/benchmarks.md).
 
-The copy: C carries a marker, a direction of the residual stream that neither token embeddings nor encoder
-vectors use. Keys of the first layer read the marker, queries read the marker or EOS's own embedding, both
-in the slowest rotary dimension so that distance does not matter. Values and output pass the rest of C on.
+How a decoder of the Llama type does it, in the residual stream of width H:
+
+- Two directions that neither token embeddings nor encoder vectors use are markers. C carries the first.
+- The first layer's attention reads the first marker wherever C can be seen and writes the second one: a token that
+  has it belongs to the text, a token that has not to the instruction, which the causal mask keeps from seeing C.
+- The first layer's MLP and the second layer's keys and values are fitted to the table of token vectors and weights,
+  which is a function of the token's embedding. This is regression over the vocabulary; no text is needed.
+- The second layer's query is a constant, so that EOS weighs tokens of the text by their keys alone. C, EOS and
+  tokens of the instruction have keys far below, and BOS a low one, which C attends to: it takes the marker off C.
+
+The halves of the final concatenation weigh what their lengths before the last norm say; ``rms_norm_eps`` is large
+enough (`NORM_EPS`) that the last norm keeps some of the difference.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from c2vsearch.errors import InvalidConfig
 from c2vsearch.model.causal2vec import Causal2Vec
+
+NORM_EPS = 2e-4
+MARKER = 0.5  # length of either marker, beside C's unit length
+SHARPNESS = 14.0  # logit of C in the first layer, where everything else has about 0
+HIDDEN_KEY = -15.0  # logits of what EOS must not read
+BOS_KEY = -5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTable:
+    """What the bag of words sums. Shape: vectors (V, H), unit rows; log_weights (V,); frequencies (V,), for the fit.
+
+    ``first`` is the first row that is a word: rows before it (special and unused tokens) are left out of the fit.
+    """
+
+    vectors: Tensor
+    log_weights: Tensor
+    frequencies: Tensor
+    first: int
+
+
+def token_table(embeddings: Tensor, frequencies: Tensor, *, texts: int, first: int, exponent: float) -> TokenTable:
+    """Whitened token embeddings, weighted by rarity.
+
+    Whitening makes different words nearly orthogonal and leaves related ones close: their sum is a sketch of the
+    words of a text in which inflections still match.
+
+    Args:
+        embeddings: Token embeddings of the encoder. Shape: (V, H).
+        frequencies: Texts that hold each token. Shape: (V,).
+        texts: How many texts were counted.
+        first: The first row that is a word.
+        exponent: Of the inverse document frequency in a token's weight.
+    """
+    centred = embeddings - embeddings[first:].mean(dim=0)
+    values, directions = torch.linalg.eigh(torch.cov(centred[first:].T))
+    whitened = centred @ directions @ torch.diag(values.clamp(min=1e-8).rsqrt()) @ directions.T
+    rarity = torch.log((texts + 1) / (frequencies + 0.5)).clamp(min=0.3)
+    return TokenTable(F.normalize(whitened, dim=1), exponent * rarity.log(), frequencies, first)
+
+
+def warm_start(
+    model: Causal2Vec, table: TokenTable, sample: Tensor, *, bag_scale: float, epochs: int, seed: int,
+    batch_size: int = 1024, learning_rate: float = 1e-3,
+) -> None:  # fmt: skip
+    """Set the projector and the first two layers of the decoder as described above; further layers start at zero.
+
+    Args:
+        model: A Llama-type decoder with ``attention_bias``, BOS, a residual projector and shared token embeddings.
+        table: What the bag of words sums.
+        sample: Encoder vectors, unit rows, that C's place is fitted on. Shape: (N, H).
+        bag_scale: Length of the bag of words beside C: the weight of the second half.
+        epochs: Passes of the fit over the vocabulary.
+        seed: Of the fit.
+        batch_size: Tokens of a step.
+        learning_rate: Of the fit, falling linearly.
+
+    Raises:
+        InvalidConfig: The model is not of the kind described.
+    """
+    _check(model)
+    markers = _unused_directions(torch.cat([_words(model, table), sample]))
+    _clear(model, seed)
+    with torch.no_grad():
+        model.projector.down.bias.copy_(MARKER * (markers[0] - markers[1]))
+        _mark_text(model, markers)
+    reader = _Reader(model, table, markers, bag_scale)
+    reader.fit(sample, epochs=epochs, seed=seed, batch_size=batch_size, learning_rate=learning_rate)
+    reader.install()
+
+
+def _check(model: Causal2Vec) -> None:
+    spec = model.spec
+    needed = {
+        "a decoder of type llama": spec.decoder["model_type"] == "llama",
+        "attention_bias": bool(spec.decoder.get("attention_bias")),
+        "at least 2 decoder layers": len(model.decoder.layers) >= 2,
+        "bos_token_id": spec.bos_token_id is not None,
+        "projector_residual": spec.projector_residual,
+        "tied_token_embeddings": spec.tied_token_embeddings,
+    }
+    for name, holds in needed.items():
+        if not holds:
+            raise InvalidConfig(f"{spec.name} cannot be warm-started: expected {name}")
+
+
+def _words(model: Causal2Vec, table: TokenTable) -> Tensor:
+    embeddings: Tensor = model.decoder.get_input_embeddings().weight.detach()
+    return F.normalize(embeddings[table.first :], dim=1)
+
+
+def _unused_directions(sample: Tensor) -> Tensor:
+    """The two orthonormal directions along which the rows lie least. Shape: (N, H) -> (2, H)."""
+    _, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
+    return vectors[:, :2].T.contiguous()
 
 
 @torch.no_grad()
-def warm_start(model: Causal2Vec, sample: Tensor, *, marker_scale: float, sharpness: float) -> None:
-    """Set the decoder (Llama type) and the projector as described above.
-
-    Args:
-        sample: encoder vectors (N, H) and token embeddings to find an unused direction in.
-        marker_scale: length of the marker beside C's unit length.
-        sharpness: attention logit of C against tokens without the marker.
-    """
+def _clear(model: Causal2Vec, seed: int) -> None:
+    """Every layer passes its input on; what reads is small noise, so that training can find uses for it."""
+    generator = torch.Generator().manual_seed(seed)
     for layer in model.decoder.layers:
-        layer.self_attn.o_proj.weight.zero_()
-        layer.mlp.down_proj.weight.zero_()
-    marker = _least_used_direction(sample)
-    model.projector.down.bias.copy_(marker_scale * marker)
-    eos = model.decoder.get_input_embeddings().weight[model.spec.eos_token_id]
-    _copy_layer(model.decoder.layers[0].self_attn, model, marker, eos, marker_scale, sharpness)
+        attention, mlp = layer.self_attn, layer.mlp
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj):
+            linear.bias.zero_()
+        for linear, spread in ((attention.q_proj, 0.002), (attention.k_proj, 0.002), (attention.v_proj, 0.02),
+                               (mlp.gate_proj, 0.02), (mlp.up_proj, 0.02)):  # fmt: skip
+            linear.weight.normal_(0.0, spread, generator=generator)
+        attention.o_proj.weight.zero_()
+        mlp.down_proj.weight.zero_()
+        for norm in (layer.input_layernorm, layer.post_attention_layernorm):
+            norm.weight.fill_(1.0)
+    model.decoder.norm.weight.fill_(1.0)
+    model.projector.down.weight.zero_()
 
 
-def _least_used_direction(sample: Tensor) -> Tensor:
-    """The unit direction along which the (unit) rows of the sample vary and lie least. Shape: (N, H) -> (H,)."""
-    _, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
-    return vectors[:, 0]
+def _mark_text(model: Causal2Vec, markers: Tensor) -> None:
+    """The first layer's attention: whoever sees C gets the second marker."""
+    attention = model.decoder.layers[0].self_attn
+    at_context = _length(model, torch.tensor([1.0, MARKER, MARKER])) * MARKER
+    for row in _slow_rows(model):
+        size = _logit_share(model, SHARPNESS)
+        attention.q_proj.weight[row] = 0.0
+        attention.q_proj.bias[row] = size
+        attention.k_proj.weight[row] = size * markers[0] / at_context
+    attention.v_proj.weight.zero_()
+    attention.v_proj.weight[0] = markers[0] / at_context
+    attention.o_proj.weight[:, 0] = MARKER * markers[1]
 
 
-def _copy_layer(
-    attention: torch.nn.Module, model: Causal2Vec, marker: Tensor, eos: Tensor, marker_scale: float, sharpness: float
-) -> None:
-    width, heads = model.spec.hidden, model.spec.decoder["num_attention_heads"]
-    per_head = width // heads
-    slow = per_head // 2 - 1  # the pair (slow, slow + per_head / 2) turns least with distance
-    # What the layer's RMSNorm leaves of each: C along the marker, EOS along itself.
-    at_context = width**0.5 * marker_scale / (1 + marker_scale**2) ** 0.5
-    eos_direction = eos - (eos @ marker) * marker
-    eos_direction = eos_direction / eos_direction.norm()
-    at_eos = width**0.5
-    key = (sharpness * per_head**0.5) ** 0.5
-    query_reader = marker / at_context + eos_direction / at_eos  # about 1 for C and for EOS
-    rest = torch.eye(width) - torch.outer(marker, marker)  # the marker itself is not passed on
-    noise = 0.02
-    for name in ("q_proj", "k_proj"):
-        getattr(attention, name).weight.normal_(0.0, noise / 4)
-    for head in range(heads):
-        attention.q_proj.weight[head * per_head + slow] = key * query_reader
-        attention.k_proj.weight[head * per_head + slow] = key * marker / at_context
-    attention.v_proj.weight.copy_(rest)
-    attention.o_proj.weight.copy_(torch.eye(width) / width**0.5)
+def _length(model: Causal2Vec, parts: Tensor) -> float:
+    """What RMSNorm multiplies a vector of orthogonal parts with."""
+    return float((parts.square().sum() / model.spec.hidden + _eps(model)) ** -0.5)
+
+
+def _eps(model: Causal2Vec) -> float:
+    return float(model.spec.decoder["rms_norm_eps"])
+
+
+def _slow_rows(model: Causal2Vec) -> Iterator[int]:
+    """The row of each head that turns least with distance: the last of its first half (rotary pairs are halves)."""
+    heads = model.spec.decoder["num_attention_heads"]
+    per_head = model.spec.hidden // heads
+    return (head * per_head + per_head // 2 - 1 for head in range(heads))
+
+
+def _logit_share(model: Causal2Vec, logit: float) -> float:
+    """What a query and a key component have to be so that their scaled product is the logit."""
+    per_head = model.spec.hidden // model.spec.decoder["num_attention_heads"]
+    return float((logit * per_head**0.5) ** 0.5)
+
+
+class _Reader(nn.Module):
+    """The first layer's MLP with the second layer's key and value as functions of one token, to be fitted."""
+
+    def __init__(self, model: Causal2Vec, table: TokenTable, markers: Tensor, bag_scale: float) -> None:
+        super().__init__()
+        width = model.spec.hidden
+        self.model, self.table, self.markers, self.bag_scale = model, table, markers, bag_scale
+        self.key, self.value = nn.Linear(width, 1), nn.Linear(width, width)
+        self.mlp = model.decoder.layers[0].mlp
+        tokens = model.decoder.get_input_embeddings().weight.detach()
+        self.words = tokens[table.first :]
+        self.bos, self.eos = tokens[model.spec.bos_token_id], tokens[model.spec.eos_token_id]
+        common = table.frequencies[table.first :] + 5
+        self.importance = (common**0.35) / (common**0.35).mean()
+        # Markers are no part of the bag of words, and every word takes the second one off EOS.
+        vectors = table.vectors[table.first :]
+        vectors = F.normalize(vectors - vectors @ markers.T @ markers, dim=1)
+        self.vectors = vectors - MARKER / bag_scale * markers[1]
+        weights = table.log_weights[table.first :]
+        self.keys = weights - (self.importance * weights).mean()
+
+    def fit(self, sample: Tensor, *, epochs: int, seed: int, batch_size: int, learning_rate: float) -> None:
+        """Regression over the vocabulary, from the linear solution on."""
+        self._start_linear()
+        generator = torch.Generator().manual_seed(seed)
+        parameters = [*self.mlp.parameters(), *self.key.parameters(), *self.value.parameters()]
+        optimizer = torch.optim.Adam(parameters, lr=learning_rate)
+        batch_size = min(batch_size, len(self.words))
+        steps = epochs * (len(self.words) // batch_size)
+        step = 0
+        for _ in range(epochs):
+            order = torch.randperm(len(self.words), generator=generator)
+            for chosen in order[: len(order) // batch_size * batch_size].split(batch_size):
+                step += 1
+                optimizer.param_groups[0]["lr"] = learning_rate * min(1.0, step / 50) * max(0.005, 1 - step / steps)
+                rows = torch.randint(len(sample), (256,), generator=generator)
+                optimizer.zero_grad()
+                self.error(chosen, sample[rows]).backward()
+                optimizer.step()
+
+    def error(self, chosen: Tensor, contexts: Tensor) -> Tensor:
+        """How far words, words of an instruction, C, EOS and BOS are from what they should be."""
+        words, context = self.words[chosen], contexts + MARKER * self.markers[0]
+        kinds = [words + MARKER * self.markers[1], words[:256], context, self.eos[None] + MARKER * self.markers[1],
+                 self.bos[None]]  # fmt: skip
+        inputs = torch.cat(kinds)
+        added = self.mlp(self.norm(inputs))
+        hidden = (inputs + added).split([len(kind) for kind in kinds])
+        key, value = self.read(torch.cat(hidden))
+        keys, values = key.split([len(kind) for kind in kinds]), value.split([len(kind) for kind in kinds])
+        weight = self.importance[chosen]
+        off_context = added[len(words) + len(kinds[1]) :][: len(contexts)]
+        marker_off = -MARKER / self.bag_scale * self.markers[0]
+        terms = [
+            (weight * (values[0] - self.vectors[chosen]).square().sum(dim=1)).mean(),
+            4.0 * (weight * (keys[0] - self.keys[chosen]).square()).mean(),
+            *(0.02 * F.relu(part - HIDDEN_KEY).square().mean() for part in keys[1:4]),
+            5.0 * off_context.square().sum(dim=1).mean(),
+            5.0 * (hidden[3] - MARKER * self.markers[1]).square().sum(),
+            0.02 * (keys[4] - BOS_KEY).square().sum(),
+            (values[4] - marker_off).square().sum(),
+        ]
+        return torch.stack(terms).sum()
+
+    def read(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Key logit and value of each row. Shape: (N, H) -> (N,), (N, H)."""
+        normed = self.norm(hidden)
+        return self.key(normed)[:, 0], self.value(normed)
+
+    def norm(self, hidden: Tensor) -> Tensor:
+        """RMSNorm with unit weights."""
+        return hidden * torch.rsqrt(hidden.square().mean(dim=-1, keepdim=True) + _eps(self.model))
+
+    @torch.no_grad()
+    def _start_linear(self) -> None:
+        """Key and value as the weighted least-squares solution without an MLP, which is closed at C."""
+        at_context = _length(self.model, torch.tensor([1.0, MARKER])) * MARKER
+        self.mlp.gate_proj.weight.sub_(10.0 * self.markers[0] / at_context)
+        normed = self.norm(self.words + MARKER * self.markers[1])
+        inputs = torch.cat([normed, torch.ones(len(normed), 1)], dim=1)
+        weighted = (inputs * self.importance[:, None]).T / len(inputs)
+        targets = torch.cat([self.vectors, self.keys[:, None]], dim=1)
+        solution = torch.linalg.solve(weighted @ inputs + 1e-5 * torch.eye(inputs.shape[1]), weighted @ targets)
+        self.value.weight.copy_(solution[:-1, :-1].T)
+        self.value.bias.copy_(solution[-1, :-1])
+        self.key.weight.copy_(solution[:-1, -1][None])
+        self.key.bias.copy_(solution[-1, -1:])
+
+    @torch.no_grad()
+    def install(self) -> None:
+        """Put key and value into the second layer, the same in every head."""
+        attention = self.model.decoder.layers[1].self_attn
+        share = _logit_share(self.model, 1.0)
+        for row in _slow_rows(self.model):
+            attention.q_proj.weight[row] = 0.0
+            attention.q_proj.bias[row] = share
+            attention.k_proj.weight[row] = share * self.key.weight[0]
+            attention.k_proj.bias[row] = share * self.key.bias[0]
+        attention.v_proj.weight.copy_(self.value.weight)
+        attention.v_proj.bias.copy_(self.value.bias)
+        attention.o_proj.weight.copy_(self.bag_scale * torch.eye(self.model.spec.hidden))
