@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from c2vsearch import __version__
-from c2vsearch.cli import doctor, evaluate, index, query, status
+from c2vsearch.cli import distill, doctor, evaluate, index, mine, query, status
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.terminal import visible
 
@@ -32,6 +32,8 @@ app.command("query", epilog=query.EXAMPLES)(query.query)
 app.command("search", epilog=query.EXAMPLES, hidden=True)(query.query)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("mine", epilog=mine.EXAMPLES)(mine.mine)
+app.command("distill", epilog=distill.EXAMPLES)(distill.distill)
 app.command("doctor")(doctor.doctor)
 
 
