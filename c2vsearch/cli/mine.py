@@ -37,8 +37,11 @@ def mine(
         float | None, typer.Option(help="A negative scores at least this much less than the positive.")
     ] = None,
     same_group: Annotated[
-        str, typer.Option(metavar="exclude|allow", help="Texts of the pair's own group (page).")
-    ] = "exclude",
+        str,
+        typer.Option(
+            metavar="allow|exclude", help="Texts of the pair's own group, such as other sections of its page."
+        ),
+    ] = "allow",
     bm25: Annotated[bool, typer.Option("--bm25", help="Candidates by keywords as well.")] = False,
     pick: Annotated[str, typer.Option(metavar="top|random", help="Which of the texts that are left.")] = "top",
     seed: Annotated[int, typer.Option(help="Of --pick random.")] = 0,

@@ -42,8 +42,9 @@ class MiningConfig:
         depth: Ranks looked at, counted from the nearest.
         max_ratio: A negative scores at most this share of the positive's score; None for no such limit.
         margin: A negative scores at least this much less than the positive; None for no such limit.
-        same_group: "exclude" keeps texts of the pair's own ``group`` (its page, say) out; "allow" lets the score
-            decide about them as about all others.
+        same_group: "allow" lets the score decide about texts of the pair's own ``group`` (its page, say) as about
+            all others: other sections of a page are the hardest negatives there are. "exclude" keeps them out, for
+            groups whose texts answer each other's queries.
         bm25: The best by keywords are candidates as well, by turns with the nearest; the encoder's score decides.
         pick: "top" takes the nearest that are left, "random" draws among them.
         seed: Of the drawing.
@@ -61,7 +62,7 @@ class MiningConfig:
     depth: int = 50
     max_ratio: float | None = 0.95
     margin: float | None = None
-    same_group: Literal["exclude", "allow"] = "exclude"
+    same_group: Literal["allow", "exclude"] = "allow"
     bm25: bool = False
     pick: Literal["top", "random"] = "top"
     seed: int = 0
@@ -79,7 +80,7 @@ class MiningConfig:
             raise InvalidConfig(f"max_ratio is {self.max_ratio}; expected above 0 and at most 1")
         if self.margin is not None and not 0 <= self.margin <= 2:
             raise InvalidConfig(f"margin is {self.margin}; expected from 0 to 2")
-        for name, known in (("same_group", ("exclude", "allow")), ("pick", ("top", "random"))):
+        for name, known in (("same_group", ("allow", "exclude")), ("pick", ("top", "random"))):
             if getattr(self, name) not in known:
                 raise InvalidConfig(f"{name} is {getattr(self, name)!r}; expected {', '.join(known)}")
 
