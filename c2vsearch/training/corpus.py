@@ -47,15 +47,19 @@ six seven eight nine")
 
 
 class Corpus:
-    """Texts by number, each once whatever its case, spaces and punctuation; the first spelling is kept.
+    """Texts by number, each once. Texts of one ``key`` are one text, and the first of them is kept.
+
+    Args:
+        key: By default case, spaces and punctuation do not count.
 
     >>> corpus = Corpus()
     >>> corpus.add("A ferry."), corpus.add("Bread"), corpus.add("a  ferry")
     (0, 1, 0)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: Callable[[str], str] = normalised) -> None:
         self.texts: list[str] = []
+        self._key = key
         self._numbers: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -63,14 +67,14 @@ class Corpus:
 
     def add(self, text: str) -> int:
         """The number of a text, a new one if it is new."""
-        number = self._numbers.setdefault(normalised(text), len(self.texts))
+        number = self._numbers.setdefault(self._key(text), len(self.texts))
         if number == len(self.texts):
             self.texts.append(text)
         return number
 
     def find(self, text: str) -> int | None:
         """The number of a text, if it is there."""
-        return self._numbers.get(normalised(text))
+        return self._numbers.get(self._key(text))
 
     def encode(self, encoder: Encoder, path: Path, *, max_chars: int, on_progress: Progress | None = None) -> Rows:
         """Encode every text as a document into a file of float32, mapped into memory.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from c2vsearch import artifacts
-from c2vsearch.errors import InvalidDataset
+from c2vsearch.errors import InvalidConfig, InvalidDataset
 from c2vsearch.terminal import visible_line
 
 
@@ -59,6 +59,28 @@ def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     artifacts.write_atomically(path, write)
 
 
+def check_output(path: Path) -> None:
+    """Before an hour of work: the place to write to can be a file.
+
+    Raises:
+        InvalidConfig: It is a directory.
+    """
+    if path.is_dir():
+        raise InvalidConfig(f"{visible_line(str(path))} is a directory; expected a file to write")
+
+
+def check_read_again(second: int, first: int) -> None:
+    """What is read twice must be the same twice.
+
+    Raises:
+        InvalidDataset: The counts of lines differ.
+    """
+    if second != first:
+        raise InvalidDataset(
+            f"{first} lines were read first and {second} when they were read again; expected files nobody writes to"
+        )
+
+
 def plain(text: str) -> str:
     r"""A text that every tokenizer takes: half a surrogate pair, which JSON can hold, becomes a question mark.
 
@@ -76,6 +98,8 @@ def _encoded(row: dict[str, Any]) -> bytes:
 
 
 def _data(path: Path) -> Iterator[tuple[int, bytes]]:
+    if path.exists() and not path.is_file():
+        raise InvalidDataset(f"{visible_line(str(path))} is not a file; expected one, because it is read twice")
     try:
         with _open(path) as file:
             yield from enumerate(file, start=1)

@@ -25,7 +25,7 @@ from c2vsearch.errors import InvalidConfig
 from c2vsearch.index.lexical import LexicalIndex
 from c2vsearch.training.corpus import Corpus, Progress, Rows, normalised, same_text
 from c2vsearch.training.leaks import EvaluationTexts
-from c2vsearch.training.lines import Line, plain, read_lines, write_lines
+from c2vsearch.training.lines import Line, check_output, check_read_again, plain, read_lines, write_lines
 from c2vsearch.training.nearest import nearest_rows
 
 QUERIES_AT_ONCE = 512
@@ -146,8 +146,10 @@ def mine(
 
     Raises:
         InvalidDataset: A line cannot be read; the message names it, and ``out`` is as it was.
+        InvalidConfig: ``out`` is a directory.
         StorageFull: The disk is full.
     """
+    check_output(out)
     settings, report = config or MiningConfig(), MiningReport()
     known = _Known.read(paths, report, evaluation)
     with tempfile.TemporaryDirectory(prefix="c2vsearch-") as name:
@@ -227,6 +229,7 @@ class _Miner:
             yield from self._block(block, report)
             if on_progress:
                 on_progress("mining", block[-1][0] + 1, report.lines)
+        check_read_again(report.mined + report.few + len(self.known.left_out), report.lines)
 
     def _block(self, block: Sequence[tuple[int, Line]], report: MiningReport) -> Iterator[dict[str, Any]]:
         lines = [line for _, line in block]

@@ -22,7 +22,7 @@ from c2vsearch.errors import InvalidConfig
 from c2vsearch.index.lexical import LexicalIndex
 from c2vsearch.search.fusion import convex, scaled
 from c2vsearch.training.corpus import Corpus, Progress, Rows
-from c2vsearch.training.lines import Line, plain, read_lines, write_lines
+from c2vsearch.training.lines import Line, check_output, check_read_again, plain, read_lines, write_lines
 from c2vsearch.training.mining import QUERIES_AT_ONCE, SCORE_DIGITS
 
 MAX_CHARS = 4000
@@ -110,9 +110,11 @@ def distill(
 
     Raises:
         InvalidDataset: A line cannot be read; the message names it, and ``out`` is as it was.
+        InvalidConfig: ``out`` is a directory.
         StorageFull: The disk is full.
     """
-    report, texts = ScoringReport(), Corpus()
+    check_output(out)
+    report, texts = ScoringReport(), Corpus(key=str.strip)
     for line in read_lines(paths):
         report.lines += 1
         if not line.empty:
@@ -155,6 +157,7 @@ class _Scorer:
             done += len(block)
             if on_progress:
                 on_progress("scoring", done, report.lines)
+        check_read_again(done, report.lines)
 
     def _scores(self, lines: Sequence[Line]) -> Iterator[list[float]]:
         queries = [plain(line.query[: self.max_chars]) for line in lines]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -275,6 +276,28 @@ def test_a_broken_archive_is_named(tmp_path: Path, data: bytes) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataset, match=r"none\.jsonl cannot be read"):
         mine([tmp_path / "none.jsonl"], tmp_path / "out.jsonl", encoder=HashEncoder())
+
+
+def test_what_cannot_be_read_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(InvalidDataset, match=r"pipe\.jsonl is not a file"):
+        mine([tmp_path / "pipe.jsonl"], tmp_path / "out.jsonl", encoder=HashEncoder())
+    path = write(tmp_path / "in.jsonl", [{"query": "q", "positive": "p"}, {"query": "r", "positive": "s"}])
+    encode = HashEncoder.encode_documents
+
+    def shortened(self: HashEncoder, texts: Sequence[str]) -> np.ndarray:
+        write(path, [{"query": "q", "positive": "p"}])
+        return encode(self, texts)
+
+    monkeypatch.setattr(HashEncoder, "encode_documents", shortened)
+    with pytest.raises(InvalidDataset, match="2 lines were read first and 1 when"):
+        mine([path], tmp_path / "out.jsonl", encoder=HashEncoder())
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_output_is_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match="is a directory"):
+        mine([], tmp_path, encoder=HashEncoder())
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,15 @@ def test_keywords_and_both_are_scaled_by_the_line(tmp_path: Path) -> None:
     assert both[2]["scores"] == [1.0]
 
 
+def test_texts_that_differ_in_a_mark_have_scores_of_their_own(tmp_path: Path) -> None:
+    row = {"query": "a ++", "positive": "a ++", "negatives": ["a --", "A ++"]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row))
+    distill([tmp_path / "in.jsonl"], tmp_path / "out.jsonl", teacher=Teacher(HashEncoder()))
+    scores = json.loads((tmp_path / "out.jsonl").read_text())["scores"]
+    assert scores == pytest.approx(cosines(row), abs=1e-6)
+    assert scores[1] < 0.9 < scores[0] == scores[2]
+
+
 def test_teachers_by_name() -> None:
     def load(name: str) -> HashEncoder:
         assert name == "openai:http://host/v1#a+b"
