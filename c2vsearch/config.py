@@ -6,12 +6,16 @@ Each is stored whole, as JSON, beside what it produced, so that a change of sett
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Mode
 
 DEFAULT_MODEL = "c2v-mini"
 DEFAULT_TASK = "Given a question, retrieve passages that answer it"
+
+Precision = Literal["auto", "int8", "fp32", "bf16"]
+PRECISIONS = ("auto", "int8", "fp32", "bf16")
 
 # Named tasks for `--task`; a free text goes through `--instruction`.
 TASKS: dict[str, str] = {
@@ -79,14 +83,30 @@ class ChunkingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingConfig:
-    """How texts are turned into vectors. ``threads`` 0 means all the cores this process may use."""
+    """How texts are turned into vectors.
+
+    ``threads`` 0 means all the cores this process may use, ``dim`` None the whole width of the model's embeddings.
+    ``device`` ("auto", "cpu", "cuda", "cuda:1") and ``precision`` ("auto", "int8", "fp32", "bf16") choose the runtime.
+
+    >>> EncodingConfig(dim=0)
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: dim is 0; expected at least 1
+    """
 
     threads: int = 0
     batch_size: int = 64
+    dim: int | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
         _expect(self.threads >= 0, f"threads is {self.threads}; expected 0 (all cores) or more")
         _expect(self.batch_size >= 1, f"batch_size is {self.batch_size}; expected at least 1")
+        _expect(self.dim is None or self.dim >= 1, f"dim is {self.dim}; expected at least 1")
+        _expect(
+            self.precision in PRECISIONS, f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

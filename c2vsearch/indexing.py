@@ -81,10 +81,11 @@ def default_index(root: Path) -> Path:
     return Path("indexes") / name
 
 
-def index_directory(
+def index_directory(  # noqa: PLR0913  (a public door: every argument is a named choice)
     root: Path | str, *, index: Path | str | None = None, encoder: Encoder | str | Path = DEFAULT_MODEL,
-    walking: WalkConfig | None = None, chunking: ChunkingConfig | None = None, indexing: IndexingConfig | None = None,
-    rebuild: bool = False, on_progress: Callable[[Progress], None] | None = None,
+    encoding: EncodingConfig | None = None, walking: WalkConfig | None = None, chunking: ChunkingConfig | None = None,
+    indexing: IndexingConfig | None = None, rebuild: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> IndexReport:  # fmt: skip
     r"""Bring an index up to date with a directory (or a single file), creating it when there is none.
 
@@ -92,6 +93,7 @@ def index_directory(
         root: What to index.
         index: The index directory; ``indexes/<name of root>`` by default.
         encoder: A model by name or path, or anything with an encoder's methods.
+        encoding: Which runtime encodes, and how wide; the index records the width and queries follow.
         walking: Which files are read.
         chunking: How they are cut; at most what the encoder reads.
         indexing: Sizes of shards and segments.
@@ -114,18 +116,33 @@ def index_directory(
     root = Path(root)
     place = Path(index) if index is not None else default_index(root)
     entries = list(walk(root, config=walking or WalkConfig()))  # a missing root is an error before a model is loaded
-    model = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+    encoding = encoding or EncodingConfig()
+    model = encoder if isinstance(encoder, Encoder) else _loaded(encoder, encoding)
+    if encoding.dim not in (None, model.fingerprint.dim):
+        raise InvalidConfig(
+            f"dim is {encoding.dim}; the encoder given makes {model.fingerprint.dim}: expected one that was made so"
+        )
     settings = _fitted(chunking, model)
     with CollectionWriter.open(
         place, fingerprint=model.fingerprint, chunking=settings, reading=READING, source_root=str(root.resolve()),
         indexing=indexing, rebuild=rebuild,
     ) as writer:  # fmt: skip
-        return _Sync(root, place, entries, writer, model, settings, on_progress).run()
+        return _Sync(root, place, entries, writer, model, settings, encoding.batch_size, on_progress).run()
+
+
+def _loaded(name: str | Path, encoding: EncodingConfig) -> Encoder:
+    return load_encoder(
+        name, precision=encoding.precision, device=encoding.device, threads=encoding.threads, dim=encoding.dim
+    )
 
 
 def _fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:
     if chunking is None:
-        return ChunkingConfig(max_tokens=min(ChunkingConfig.max_tokens, encoder.max_tokens))
+        limit = min(ChunkingConfig.max_tokens, encoder.max_tokens)
+        overlap, context = ChunkingConfig.overlap_tokens, ChunkingConfig.context_tokens
+        return ChunkingConfig(
+            max_tokens=limit, overlap_tokens=min(overlap, limit // 4), context_tokens=min(context, limit // 4)
+        )
     if chunking.max_tokens > encoder.max_tokens:
         name = encoder.fingerprint.name
         raise InvalidConfig(f"max_tokens is {chunking.max_tokens}; the model {name} reads at most {encoder.max_tokens}")
@@ -148,10 +165,11 @@ class _Sync:
 
     def __init__(
         self, root: Path, place: Path, entries: list[SourceFile | FileReport], writer: CollectionWriter,
-        encoder: Encoder, chunking: ChunkingConfig, on_progress: Callable[[Progress], None] | None,
+        encoder: Encoder, chunking: ChunkingConfig, batch_size: int, on_progress: Callable[[Progress], None] | None,
     ) -> None:  # fmt: skip
         self._root, self._place, self._entries, self._writer = root, place, entries, writer
         self._encoder, self._chunking, self._on_progress = encoder, chunking, on_progress
+        self._batch_size = batch_size
         self._settings_changed = writer.settings_changed
         self._reports: list[FileReport] = []
         self._hints: dict[str, None] = {}
@@ -223,7 +241,7 @@ class _Sync:
             work = self._read(file)
             batch.append(work)
             waiting += len(work.chunks)
-            if waiting >= EncodingConfig.batch_size or len(batch) >= 1024:
+            if waiting >= self._batch_size or len(batch) >= 1024:
                 yield batch
                 batch, waiting = [], 0
         if batch:

@@ -180,10 +180,7 @@ class Retriever:
             EncoderMismatch: The model of that name is not the one that made the index.
         """
         given = self._given if self._given is not None else self.collection.manifest.fingerprint.name
-        try:
-            encoder = given if isinstance(given, Encoder) else load_encoder(given)
-        except ModelNotFound as error:
-            raise ModelNotFound(f"{error}; the index was built with it: say where it is with --model PATH") from error
+        encoder = given if isinstance(given, Encoder) else self._load(given)
         self._check(encoder)
         return encoder
 
@@ -201,6 +198,19 @@ class Retriever:
         reranker = self._reranker if config.rerank else None
         hits = search(self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight)
         return [dataclasses.replace(hit, root=self.collection.manifest.root) for hit in hits]
+
+    def _load(self, name: str | Path) -> Encoder:
+        """The model of a name or path, with embeddings as long as those of the index."""
+        made = self.collection.manifest.fingerprint
+        try:
+            return load_encoder(name, dim=made.dim)
+        except ModelNotFound as error:
+            raise ModelNotFound(f"{error}; the index was built with it: say where it is with --model PATH") from error
+        except InvalidConfig as error:
+            raise EncoderMismatch(
+                f"{self.collection.root} was built with {describe_fingerprint(made)}; the model at hand is another "
+                f"({error}): build the index again with --rebuild, or give the model that made it with --model"
+            ) from error
 
     def _check(self, encoder: Encoder) -> None:
         made = self.collection.manifest.fingerprint

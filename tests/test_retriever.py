@@ -11,14 +11,22 @@ import pytest
 from c2vsearch import Retriever, index_directory
 from c2vsearch import retriever as retriever_module
 from c2vsearch.collection import Collection
-from c2vsearch.config import ChunkingConfig, SearchConfig
-from c2vsearch.encoder import HashEncoder
+from c2vsearch.config import ChunkingConfig, EncodingConfig, SearchConfig
+from c2vsearch.encoder import HashEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery, ModelNotFound
+from c2vsearch.model import checkpoint
 from c2vsearch.records import Hit
 from c2vsearch.retriever import _joined, _merged
+from tests.tiny_models import make_model, make_spec, make_tokenizer
 
 WORDS = "boat harbour captain deck rope anchor sail wind tide pilot crew cargo dock crane".split()
 QUERY = "ferry harbour rope"
+
+
+@pytest.fixture
+def tokenizer_folder(tmp_path):
+    make_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +105,46 @@ def test_a_keyword_search_never_loads_the_model(index, monkeypatch):
 def test_another_encoder_is_refused_with_both_names(index):
     with pytest.raises(EncoderMismatch, match=r"hash@words-64 \(64 dimensions\).*hash@words-32 \(32.*--rebuild"):
         Retriever.open(index, encoder=HashEncoder(dim=32))
+
+
+def test_the_dimension_of_the_index_is_followed(tmp_path, tokenizer_folder) -> None:
+    """An index of shorter embeddings is asked with shorter ones, and another width is refused by name."""
+    spec = make_spec(name=str(tmp_path / "m"), projector_residual=True, tied_token_embeddings=True)
+    checkpoint.save(make_model(spec), tmp_path / "m", tokenizers=tokenizer_folder)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("the quick brown fox\n")
+    (tmp_path / "docs" / "b.txt").write_text("a lazy dog\n")
+    settings = {"index": tmp_path / "index", "encoder": tmp_path / "m"}
+    index_directory(tmp_path / "docs", encoding=EncodingConfig(dim=6), **settings)
+    assert Collection.open(tmp_path / "index").manifest.fingerprint.dim == 6
+    for encoder in (None, tmp_path / "m"):  # by the name in the index, and by path
+        with Retriever.open(tmp_path / "index", encoder=encoder) as retriever:
+            assert retriever.encoder.fingerprint.dim == 6
+            [first, _] = retriever.search("find the fox", mode="dense", k=2)
+            whole = load_encoder(tmp_path / "m")
+            query, document = whole.encode_queries(["find the fox"])[0], whole.encode_documents([first.text])[0]
+            a, b = (np.concatenate([row[:3], row[16:19]]) for row in (query, document))
+            assert first.score == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=2e-3)
+    assert index_directory(tmp_path / "docs", encoding=EncodingConfig(dim=6), **settings).encoded == 0
+    for dim in (None, 8):
+        with pytest.raises(EncoderMismatch, match=rf"\(6 dimensions\).*\({dim or 32} dimensions\).*--dim"):
+            index_directory(tmp_path / "docs", encoding=EncodingConfig(dim=dim), **settings)
+    with pytest.raises(EncoderMismatch, match=r"\(6 dimensions\).*\(32 dimensions\)"):
+        Retriever.open(tmp_path / "index", encoder=load_encoder(tmp_path / "m"))
+    with pytest.raises(InvalidConfig, match="dim is 6; the encoder given makes 64"):
+        index_directory(
+            tmp_path / "docs", index=tmp_path / "other", encoder=HashEncoder(), encoding=EncodingConfig(dim=6)
+        )
+
+
+def test_a_model_too_narrow_for_the_index_is_another_model(tmp_path, tokenizer_folder) -> None:
+    for name, spec in (("wide", make_spec(name="wide")), ("narrow", make_spec(name="narrow", pooling="eos"))):
+        checkpoint.save(make_model(spec), tmp_path / name, tokenizers=tokenizer_folder)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("the quick brown fox\n")
+    index_directory(tmp_path / "docs", index=tmp_path / "index", encoder=tmp_path / "wide")
+    with pytest.raises(EncoderMismatch, match=r"wide@.*\(32 dimensions\).*another.*dim is 32"):
+        Retriever.open(tmp_path / "index", encoder=tmp_path / "narrow")
 
 
 def test_a_lost_model_is_named_with_what_to_do(index):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
@@ -42,6 +45,13 @@ DECODERS = {
         "sliding_window": 6,
     },
     "qwen3": {**SMALL, "model_type": "qwen3", "num_key_value_heads": 1, "head_dim": 8},
+    "gemma": {
+        **SMALL,
+        "model_type": "gemma",
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "hidden_activation": "gelu_pytorch_tanh",
+    },
     "gpt2": {
         "model_type": "gpt2",
         "vocab_size": 40,
@@ -56,17 +66,36 @@ DECODERS = {
 }
 
 
+ENCODERS = {
+    "bert": BERT,
+    # Positions begin after the padding token's number: 2 of the 64 are never used.
+    "xlm-roberta": {**BERT, "model_type": "xlm-roberta", "pad_token_id": 1, "type_vocab_size": 1},
+    "modernbert": {
+        **SMALL,
+        "model_type": "modernbert",
+        "local_attention": 8,
+        "global_attn_every_n_layers": 2,
+        "pad_token_id": 0,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+        "attention_dropout": 0.0,
+    },
+}
+
+
 def make_spec(kind: str = "llama", **changes: object) -> ModelSpec:
     settings = {"name": "tiny", "encoder": BERT, "decoder": DECODERS[kind], "max_tokens": 48, "eos_token_id": EOS}
     return ModelSpec(**{**settings, **changes})  # type: ignore[arg-type]
 
 
-def make_tokenizer() -> Tokenizer:
+def make_tokenizer(*, specials: bool = True, bos: bool = False) -> Tokenizer:
+    """Words as tokens; [CLS] and [SEP] around a text, or [CLS] alone as BOS, or neither."""
     tokenizer = Tokenizer(models.WordLevel(VOCABULARY, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    template = "[CLS] $A [SEP]" if specials else "[CLS] $A" if bos else "$A"
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", VOCABULARY["[CLS]"]), ("[SEP]", EOS)]
+        single=template, special_tokens=[("[CLS]", VOCABULARY["[CLS]"]), ("[SEP]", EOS)]
     )
     return tokenizer
 
@@ -78,3 +107,33 @@ def make_model(spec: ModelSpec, *, seed: int = 7) -> Causal2Vec:
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)
     return model
+
+
+def save_backbone(
+    folder: Path,
+    config: dict[str, Any],
+    *,
+    eos: str | None = "[SEP]",
+    bos: bool = False,
+    head: bool = False,
+    dtype: torch.dtype = torch.float32,
+    max_shard_size: str = "5GB",
+    seed: int = 11,
+) -> Path:
+    """A random model as a real folder of ``transformers``: configuration, safetensors, a fast tokenizer."""
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    torch.manual_seed(seed)
+    values = dict(config)
+    made = AutoConfig.for_model(values.pop("model_type"), **{"eos_token_id": None, "bos_token_id": None, **values})
+    model = (AutoModelForCausalLM if head else AutoModel).from_config(made)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    model.to(dtype).save_pretrained(folder, max_shard_size=max_shard_size)
+    tokenizer = make_tokenizer(specials=config in ENCODERS.values(), bos=bos)
+    named = {"eos_token": eos, "bos_token": "[CLS]" if bos else None}
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", **{key: value for key, value in named.items() if value}
+    ).save_pretrained(folder)
+    return folder

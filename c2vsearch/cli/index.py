@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from c2vsearch.cli.console import duration, messages, plain_table, print_json
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, WalkConfig
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision, WalkConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.terminal import visible, visible_line
 
@@ -34,6 +34,11 @@ def index(
         typer.Option("--index", envvar="C2VSEARCH_INDEX", help="Its place; ./indexes/<DIR name> by default."),
     ] = None,
     model: Annotated[str, typer.Option(help="A bundled model by name, or the folder of one.")] = DEFAULT_MODEL,
+    dim: Annotated[
+        int | None, typer.Option(help="Shorter embeddings, for models trained for it; recorded in the index.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda: where models on torch run.")] = EncodingConfig.device,
+    precision: Annotated[str, typer.Option(help="auto, int8, fp32 or bf16.")] = EncodingConfig.precision,
     include: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")
     ] = None,
@@ -66,12 +71,13 @@ def index(
         max_tokens=max_tokens, overlap_tokens=overlap_tokens,
         context_tokens=min(ChunkingConfig.context_tokens, max_tokens // 3),
     )  # fmt: skip
+    encoding = EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision))
     interrupted = False
     with _progress(quiet=quiet or as_json) as on_progress:
         try:
             report = index_directory(
-                directory, index=place, encoder=model, walking=walking, chunking=chunking, rebuild=rebuild,
-                on_progress=on_progress,
+                directory, index=place, encoder=model, encoding=encoding, walking=walking, chunking=chunking,
+                rebuild=rebuild, on_progress=on_progress,
             )  # fmt: skip
         except IndexingInterrupted as stop:
             report, interrupted = stop.report, True

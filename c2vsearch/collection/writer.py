@@ -305,7 +305,8 @@ def _refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint, source
     if old.fingerprint != fingerprint:
         raise EncoderMismatch(
             f"{root} was built with {describe_fingerprint(old.fingerprint)}; this run uses "
-            f"{describe_fingerprint(fingerprint)}: use the same model, or add --rebuild to embed everything again"
+            f"{describe_fingerprint(fingerprint)}: use the same model (and --dim), or add --rebuild to embed "
+            "everything again"
         )
     if source_root and old.root and old.root != source_root:
         raise InvalidConfig(

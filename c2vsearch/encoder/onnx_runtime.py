@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.encoder.windows import encode_in_windows
-from c2vsearch.errors import CorruptFile, ModelNotFound
+from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model.checkpoint import graph_path, revision
 from c2vsearch.model.spec import read_spec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
+from c2vsearch.model.truncation import truncate, unit_rows
 from c2vsearch.optional import require
 from c2vsearch.records import Fingerprint
 
-Precision = Literal["int8", "fp32"]
+PRECISIONS = ("int8", "fp32")
 Rows = NDArray[np.float32]
 
 
@@ -30,17 +31,20 @@ class OnnxEncoder:
     """An exported model folder on ONNX Runtime.
 
     ``precision`` "int8" is fast; "fp32" agrees with the torch runtime to 1e-5. Rows of the two have a
-    cosine of 0.99 and more to each other.
+    cosine of 0.99 and more to each other. ``dim`` shortens embeddings, for models trained for it.
     """
 
-    def __init__(self, folder: Path, *, precision: Precision = "int8", threads: int) -> None:
+    def __init__(self, folder: Path, *, precision: str = "int8", threads: int, dim: int | None = None) -> None:
+        if precision not in PRECISIONS:
+            raise InvalidConfig(f"precision is {precision!r}; expected int8 or fp32 on ONNX Runtime (bf16 is torch's)")
         graph = graph_path(folder, precision)
         if not graph.is_file():
             raise ModelNotFound(f"{folder} has no {graph.name}; export the model, or use the torch runtime")
         self.spec = read_spec(folder)
+        self.dim = self.spec.checked_dim(dim)
         self.tokenizer = TextTokenizer.open(folder, self.spec)
         self.max_tokens = self.spec.max_tokens
-        self.precision: Precision = precision
+        self.precision = precision
         self._folder = folder
         self._fingerprint: Fingerprint | None = None
         self._threads = threads
@@ -50,14 +54,7 @@ class OnnxEncoder:
     def fingerprint(self) -> Fingerprint:
         """What made these vectors; hashing the weights takes a moment, so it is done when it is asked for."""
         if self._fingerprint is None:
-            self._fingerprint = Fingerprint(
-                name=self.spec.name,
-                revision=revision(self._folder),
-                dim=self.spec.dim,
-                pooling=self.spec.pooling,
-                document_prompt=self.spec.document_template,
-                precision=self.precision,
-            )
+            self._fingerprint = self.spec.fingerprint(revision(self._folder), dim=self.dim, precision=self.precision)
         return self._fingerprint
 
     def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> Rows:
@@ -74,22 +71,20 @@ class OnnxEncoder:
 
     def encode_document_tokens(self, texts: Sequence[str]) -> list[Rows]:
         """Unit rows of the encoder's token states, special tokens included, of at most ``max_tokens`` tokens."""
-        tokenized = [self._clip(text) for text in self.tokenizer.tokenize(texts)]
-        return [_unit(states) for states in self._run(tokenized, "encoder_states")]
-
-    def _clip(self, text: TokenizedText) -> TokenizedText:
-        limit = self.max_tokens + 2
-        return TokenizedText(text.encoder[:limit], text.before, text.after[: limit - 1])
+        tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
+        return [unit_rows(states) for states in self._run(tokenized, "encoder_states")]
 
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:
-            return np.empty((0, self.spec.dim), dtype=np.float32)
+            return np.empty((0, self.dim), dtype=np.float32)
 
         def encode(pieces: list[str]) -> Rows:
             tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
             return np.concatenate(self._run(tokenized, "embedding"))
 
-        return encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens)
+        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
+        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens, count=count)
+        return truncate(rows, self.dim, parts=self.spec.parts)
 
     def _run(self, texts: Sequence[TokenizedText], output: str) -> list[Rows]:
         def run(text: TokenizedText) -> Rows:
@@ -103,7 +98,7 @@ class OnnxEncoder:
             return list(pool.map(run, texts))
 
 
-def _session(graph: Path, precision: Precision) -> Any:
+def _session(graph: Path, precision: str) -> Any:
     runtime = require("onnxruntime", extra="cpu", purpose="the CPU runtime of the model")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1  # texts run side by side instead
@@ -116,8 +111,3 @@ def _session(graph: Path, precision: Precision) -> Any:
         return runtime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions share no base class
         raise CorruptFile(f"{graph} cannot be loaded: {error}") from error
-
-
-def _unit(states: Rows) -> Rows:
-    unit: Rows = states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-12)
-    return unit

@@ -1,9 +1,14 @@
-"""Causal2Vec on torch: any model folder, CPU or GPU, float32 or bfloat16. Padded batches, sorted by length."""
+"""Causal2Vec on torch: any model folder, CPU or GPU, float32 or bfloat16.
+
+Texts are sorted by length and batched by the tokens a batch fills, padding included, so that a batch of long texts is
+as large on the device as one of short texts. A batch the device cannot hold is halved and tried again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,36 +16,61 @@ from numpy.typing import NDArray
 from c2vsearch.encoder.windows import encode_in_windows
 from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.model.checkpoint import load, revision
+from c2vsearch.model.spec import ModelSpec, read_spec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
+from c2vsearch.model.truncation import truncate, unit_rows
+from c2vsearch.model.weights import stored_dtype
 from c2vsearch.optional import require
 from c2vsearch.records import Fingerprint
 
+if TYPE_CHECKING:
+    import torch
+
+    from c2vsearch.model.causal2vec import Batch
+
+PRECISIONS = ("auto", "fp32", "bf16")
+BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 Rows = NDArray[np.float32]
 
 
 class TorchEncoder:
-    """A model folder on torch. Rows do not depend on batch or padding beyond float rounding (1e-6 in float32)."""
+    """A model folder on torch.
 
-    def __init__(self, folder: Path, *, device: str = "auto", batch_size: int = 32) -> None:
-        torch = require("torch", extra="torch", purpose="the torch runtime of the model")
+    Rows do not depend on batch or padding beyond rounding: 1e-6 in float32, 1e-2 in bfloat16.
+
+    Args:
+        folder: The model.
+        device: "auto" is CUDA where torch sees a device.
+        precision: "auto" is bfloat16 for weights stored so on a CUDA device, float32 otherwise.
+        batch_tokens: Tokens a batch fills, padding included; by default what suits the device.
+        dim: Shorter embeddings, for models trained for it.
+    """
+
+    def __init__(
+        self, folder: Path, *, device: str = "auto", precision: str = "auto", batch_tokens: int | None = None,
+        dim: int | None = None,
+    ) -> None:  # fmt: skip
+        require("torch", extra="torch", purpose="the torch runtime of the model")
         require("transformers", extra="torch", purpose="the torch runtime of the model")
-        available = torch.cuda.is_available()
-        if device.startswith("cuda") and not available:
-            raise InvalidConfig(f"device is {device!r} and torch sees no CUDA device; run `c2vsearch doctor`")
-        self.device = ("cuda" if available else "cpu") if device == "auto" else device
-        self._model = load(folder).to(self.device)
-        self.spec = self._model.spec
+        if batch_tokens is not None and batch_tokens < 1:
+            raise InvalidConfig(f"batch_tokens is {batch_tokens}; expected at least 1")
+        self.device = _device(device)
+        self.precision = _precision(precision, folder, self.device)
+        self.spec: ModelSpec = read_spec(folder)
+        self.dim = self.spec.checked_dim(dim)
         self.tokenizer = TextTokenizer.open(folder, self.spec)
         self.max_tokens = self.spec.max_tokens
-        self._batch_size = batch_size
-        self.fingerprint = Fingerprint(
-            name=self.spec.name,
-            revision=revision(folder),
-            dim=self.spec.dim,
-            pooling=self.spec.pooling,
-            document_prompt=self.spec.document_template,
-            precision="fp32",
-        )
+        self.batch_tokens = batch_tokens or BATCH_TOKENS.get(self.device.partition(":")[0], BATCH_TOKENS["cpu"])
+        self._model = _on_device(folder, self.device, self.precision)
+        self._folder = folder
+        self._fingerprint: Fingerprint | None = None
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What made these vectors; hashing the weights takes a moment, so it is done when it is asked for."""
+        if self._fingerprint is None:
+            self._fingerprint = self.spec.fingerprint(revision(self._folder), dim=self.dim, precision=self.precision)
+        return self._fingerprint
 
     def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> Rows:
         """Shape: (Q, D)."""
@@ -50,29 +80,105 @@ class TorchEncoder:
         """Shape: (N, D)."""
         return self._encode(texts, self.spec.document_template)
 
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> Rows:
+        """Unit rows of the encoder's token states; the encoder reads no instruction. Shape: (T, K)."""
+        return self.encode_document_tokens([text])[0]
+
+    def encode_document_tokens(self, texts: Sequence[str]) -> list[Rows]:
+        """Unit rows of the encoder's token states, special tokens included, of at most ``max_tokens`` tokens."""
+        tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
+        return self._batched(tokenized, self._token_states)
+
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:
-            return np.empty((0, self.spec.dim), dtype=np.float32)
+            return np.empty((0, self.dim), dtype=np.float32)
 
         def encode(pieces: list[str]) -> Rows:
-            return self._rows(self.tokenizer.tokenize(pieces, instruction=instruction))
+            tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
+            return np.stack(self._batched(tokenized, self._embeddings))
 
-        return encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens)
+        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
+        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.max_tokens, count=count)
+        return truncate(rows, self.dim, parts=self.spec.parts)
 
-    def _rows(self, texts: Sequence[TokenizedText]) -> Rows:
+    def _batched(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows]:
+        """One result a text, in order. Longest first, so that what does not fit shows at once."""
+        results: dict[int, Rows] = {}
+        waiting = sorted(range(len(texts)), key=lambda index: -_length(texts[index]))
+        while waiting:
+            longest = _length(texts[waiting[0]])
+            count = max(1, min(len(waiting), self.batch_tokens // longest))
+            batch = self._run([texts[index] for index in waiting[:count]], forward)
+            if batch is None:
+                self._shrink(count, longest)
+                continue
+            results.update(zip(waiting[:count], batch, strict=True))
+            waiting = waiting[count:]
+        return [results[index] for index in range(len(texts))]
+
+    def _run(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows] | None:
+        """One batch; None when the device cannot hold it."""
         import torch
 
         from c2vsearch.model.batch import collate
 
-        rows = np.empty((len(texts), self.spec.dim), dtype=np.float32)
-        by_length = sorted(range(len(texts)), key=lambda index: texts[index].decoder_length)
-        with torch.inference_mode():
-            for start in range(0, len(texts), self._batch_size):
-                chosen = by_length[start : start + self._batch_size]
-                try:
-                    rows[chosen] = self._model(collate([texts[i] for i in chosen]).to(self.device)).cpu().numpy()
-                except torch.cuda.OutOfMemoryError as error:
-                    raise OutOfDeviceMemory(
-                        f"{self.device} cannot hold a batch of {len(chosen)} texts; use a smaller batch_size"
-                    ) from error
-        return rows
+        try:
+            with torch.inference_mode():
+                return forward(collate(texts).to(self.device))
+        except torch.OutOfMemoryError:
+            return None  # outside of here nothing refers to the batch any more, so that its memory can be given back
+
+    def _embeddings(self, batch: Batch) -> list[Rows]:
+        return list(self._model(batch).cpu().numpy())
+
+    def _token_states(self, batch: Batch) -> list[Rows]:
+        hidden = self._model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask).last_hidden_state
+        states, lengths = hidden.float().cpu().numpy(), batch.encoder_mask.sum(dim=1).tolist()
+        return [unit_rows(row[:length]) for row, length in zip(states, lengths, strict=True)]
+
+    def _shrink(self, count: int, longest: int) -> None:
+        import torch
+
+        if count == 1:
+            raise OutOfDeviceMemory(
+                f"{self.device} cannot hold one text of {longest} tokens beside the model in {self.precision}; lower "
+                "--max-tokens, take precision bf16, or device cpu"
+            )
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        self.batch_tokens = count // 2 * longest
+
+
+def _length(text: TokenizedText) -> int:
+    return max(len(text.encoder), text.decoder_length)
+
+
+def _device(device: str) -> str:
+    import torch
+
+    available = torch.cuda.is_available()
+    if device.startswith("cuda") and not available:
+        raise InvalidConfig(f"device is {device!r} and torch sees no CUDA device; run `c2vsearch doctor`")
+    return ("cuda" if available else "cpu") if device == "auto" else device
+
+
+def _precision(precision: str, folder: Path, device: str) -> str:
+    if precision not in PRECISIONS:
+        raise InvalidConfig(
+            f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)} on torch (int8 is ONNX Runtime's)"
+        )
+    if precision != "auto":
+        return precision
+    return "bf16" if device.startswith("cuda") and stored_dtype(folder) == "BF16" else "fp32"
+
+
+def _on_device(folder: Path, device: str, precision: str) -> Any:
+    import torch
+
+    dtype: torch.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    try:
+        return load(folder, dtype=dtype).to(device)
+    except torch.OutOfMemoryError as error:
+        raise OutOfDeviceMemory(
+            f"{device} cannot hold the model in {precision}; take precision bf16, or device cpu"
+        ) from error

@@ -73,16 +73,20 @@ class Projector(nn.Module):
 class Causal2Vec(nn.Module):
     """Encoder, projector and decoder; ``forward`` gives unit embeddings (B, D)."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(
+        self, spec: ModelSpec, *, encoder: nn.Module | None = None, decoder: nn.Module | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
+        """Halves that are not given are made from the spec, with random weights of a dtype."""
         super().__init__()
         self.spec = spec
-        self.encoder = AutoModel.from_config(_transformers_config(spec.encoder))
+        self.encoder: Any = encoder if encoder is not None else _random_half(spec.encoder, dtype)
         if hasattr(self.encoder, "pooler"):
             self.encoder.pooler = None  # BERT's next-sentence head: we pool ourselves
-        self.decoder = AutoModel.from_config(_transformers_config(spec.decoder))
+        self.decoder: Any = decoder if decoder is not None else _random_half(spec.decoder, dtype)
         self.projector = Projector(
             normal_sizes(spec.encoder)["hidden_size"], spec.hidden, residual=spec.projector_residual
-        )
+        ).to(dtype)
         if spec.tied_token_embeddings:
             self.decoder.set_input_embeddings(self.encoder.get_input_embeddings())
 
@@ -99,7 +103,7 @@ class Causal2Vec(nn.Module):
 
     def decode(self, pooled: Tensor, batch: Batch, encoder_states: Tensor) -> States:
         """Run the projector and the decoder on the encoder's text vectors (B, K)."""
-        context = self.projector(pooled)  # (B, H)
+        context = self.projector(pooled.to(self.projector.up.weight.dtype))  # (B, H)
         embeddings = self.decoder.get_input_embeddings()(batch.decoder_ids)  # (B, T, H)
         positions = torch.arange(batch.decoder_ids.shape[1], device=embeddings.device)
         at_context = (positions[None, :] == batch.context_position[:, None])[:, :, None]  # (B, T, 1)
@@ -116,8 +120,8 @@ class Causal2Vec(nn.Module):
         """The encoder's text vector. Shape: (B, T_e, K), (B, T_e) -> (B, K)."""
         if self.spec.encoder_pooling == "cls":
             return states[:, 0]
-        weights = mask[:, :, None].to(states.dtype)
-        pooled = (states * weights).sum(dim=1) / weights.sum(dim=1)
+        weights = mask[:, :, None].float()
+        pooled = (states.float() * weights).sum(dim=1) / weights.sum(dim=1)  # a mean over bfloat16 would lose digits
         # The residual projector adds to a unit vector: the scale that sentence encoders are trained at.
         return nn.functional.normalize(pooled, dim=1) if self.spec.projector_residual else pooled
 
@@ -131,6 +135,7 @@ class Causal2Vec(nn.Module):
         return self.pool(self.states(batch))
 
 
-def _transformers_config(config: dict[str, Any]) -> Any:
+def _random_half(config: dict[str, Any], dtype: torch.dtype) -> nn.Module:
     values = dict(config)
-    return AutoConfig.for_model(values.pop("model_type"), **values)
+    half: nn.Module = AutoModel.from_config(AutoConfig.for_model(values.pop("model_type"), **values), dtype=dtype)
+    return half

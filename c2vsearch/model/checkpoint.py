@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from c2vsearch.artifacts import checksum
 from c2vsearch.errors import CorruptFile, ModelNotFound
 from c2vsearch.model.spec import CONFIG_FILE, ModelSpec, read_spec
-from c2vsearch.model.tokens import DECODER_TOKENIZER, ENCODER_TOKENIZER, SHARED_TOKENIZER
-from c2vsearch.model.weights import WEIGHTS_FILE, read_weights, write_weights
+from c2vsearch.model.tokens import DECODER_TOKENIZER, ENCODER_TOKENIZER, SHARED_TOKENIZER, TextTokenizer
+from c2vsearch.model.weights import weight_files, write_int8
 
 if TYPE_CHECKING:
+    import torch
+
     from c2vsearch.model.causal2vec import Causal2Vec
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -46,47 +48,76 @@ def graph_path(folder: Path, precision: str) -> Path:
 def revision(folder: Path) -> str:
     """A hash over configuration, tokenizers and weights: equal revisions give equal vectors."""
     digest = hashlib.sha256()
-    for name in (CONFIG_FILE, *TOKENIZER_FILES, WEIGHTS_FILE):
-        if (folder / name).is_file():
-            digest.update(f"{name}:{checksum(folder / name)}\n".encode())
+    for path in (*(folder / name for name in (CONFIG_FILE, *TOKENIZER_FILES)), *weight_files(folder)):
+        if path.is_file():
+            digest.update(f"{path.name}:{checksum(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def save(model: Causal2Vec, folder: Path, *, tokenizers: Path, int8: bool = False) -> None:
-    """Write a model folder; ``tokenizers`` is a folder with ``tokenizer.json`` or one for each half.
+def save(
+    model: Causal2Vec, folder: Path, *, tokenizers: Path | TextTokenizer, int8: bool = False,
+    dtype: torch.dtype | None = None, one_file: bool = False,
+) -> None:  # fmt: skip
+    """Write a model folder.
 
-    Tied token embeddings are stored once. ``int8`` stores matrices with a scale per channel.
+    Args:
+        model: Its weights are written as they are, in shards when they are large. Tied token embeddings once.
+        folder: Made when it is not there.
+        tokenizers: The tokenizers, or a folder with ``tokenizer.json`` or one for each half.
+        int8: Store matrices in int8 with a scale per channel.
+        dtype: Another dtype for float weights, such as ``torch.bfloat16``.
+        one_file: No shards, whatever the size: ONNX graphs read one file.
     """
+    from c2vsearch.model.tensors import SHARD_BYTES, write_tensors
+
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
     if model.spec.tied_token_embeddings:
         tensors.pop(_token_table(model))
-    write_weights(folder, tensors, int8=int8)
+    if int8:
+        write_int8(folder, {name: tensor.float().cpu().numpy() for name, tensor in tensors.items()})
+    else:
+        write_tensors(folder, tensors, dtype=dtype, shard_bytes=2**63 if one_file else SHARD_BYTES)
     (folder / CONFIG_FILE).write_text(model.spec.to_json(), encoding="utf-8")
+    if isinstance(tokenizers, TextTokenizer):
+        tokenizers.save(folder)
+        return
     for name in TOKENIZER_FILES:
         if (tokenizers / name).is_file() and tokenizers != folder:
             shutil.copyfile(tokenizers / name, folder / name)
 
 
-def load(folder: Path) -> Causal2Vec:
-    """Build the module of a folder and fill it, in float32 and in evaluation mode.
+def load(folder: Path, *, dtype: torch.dtype | None = None) -> Causal2Vec:
+    """Build the module of a folder and fill it, in evaluation mode and in float32 unless another dtype is given.
+
+    The module is filled tensor by tensor from the files: the weights are in memory once.
 
     Raises:
         CorruptFile: The weights are damaged or do not fit the configuration.
     """
     import torch
+    from transformers.initialization import no_init_weights
 
     from c2vsearch.model.causal2vec import Causal2Vec
+    from c2vsearch.model.tensors import read_tensors
 
     spec: ModelSpec = read_spec(folder)
-    model = Causal2Vec(spec)
-    tensors = {name: torch.from_numpy(tensor) for name, tensor in read_weights(folder).items()}
-    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    with no_init_weights():
+        model = Causal2Vec(spec, dtype=dtype or torch.float32)
+    empty = model.state_dict()
     if spec.tied_token_embeddings:
-        missing = [name for name in missing if name != _token_table(model)]
-    if missing or unexpected:
+        empty.pop(_token_table(model))
+    unexpected = []
+    for name, tensor in read_tensors(folder):
+        target = empty.pop(name, None)
+        if target is None or target.shape != tensor.shape:
+            unexpected.append(f"{name} {tuple(tensor.shape)}")
+        else:
+            target.copy_(tensor)
+    if empty or unexpected:
         raise CorruptFile(
-            f"{folder / WEIGHTS_FILE} does not fit {CONFIG_FILE}: missing {missing[:3]}, unexpected {unexpected[:3]}"
+            f"the weights of {folder} do not fit its {CONFIG_FILE}: missing {sorted(empty)[:3]}, "
+            f"unexpected {unexpected[:3]}"
         )
     model.eval()
     return model

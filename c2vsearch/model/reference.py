@@ -32,8 +32,9 @@ def embed_one(model: Causal2Vec, text: TokenizedText) -> Tensor:
     context = model.projector.down.weight @ activated + model.projector.down.bias
     if spec.projector_residual:
         context = context + pooled
-    table = model.decoder.get_input_embeddings().weight
-    sequence = [table[token] for token in text.before] + [context] + [table[token] for token in text.after]
+    table = model.decoder.get_input_embeddings()  # the layer, which may scale its rows, not the bare matrix
+    before, after = (list(table(torch.tensor(ids, dtype=torch.long))) for ids in (text.before, text.after))
+    sequence = [*before, context, *after]
     hidden = model.decoder(inputs_embeds=torch.stack(sequence)[None], use_cache=False).last_hidden_state[0]
     parts = {
         "concat": [hidden[len(text.before)], hidden[-1]],

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from c2vsearch.config import DEFAULT_TASK
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
+from c2vsearch.model.truncation import kept_columns
+from c2vsearch.records import Fingerprint
 
 FORMAT = 1
 CONFIG_FILE = "config.json"
+QUERY_TEMPLATE = "Instruct: {task}\nQuery: "
 
 Pooling = Literal["concat", "context", "eos"]
 EncoderPooling = Literal["mean", "cls"]
@@ -38,9 +42,9 @@ class ModelSpec:
     context_first: bool = False
     pooling: Pooling = "concat"
     tied_token_embeddings: bool = False
-    query_template: str = "Instruct: {task}\nQuery: "
+    query_template: str = QUERY_TEMPLATE
     document_template: str = ""
-    default_task: str = "Given a question, retrieve passages that answer it"
+    default_task: str = DEFAULT_TASK
     version: str = "0"
 
     def __post_init__(self) -> None:
@@ -52,6 +56,11 @@ class ModelSpec:
         for half in ("encoder", "decoder"):
             if "model_type" not in getattr(self, half) or "hidden_size" not in normal_sizes(getattr(self, half)):
                 raise InvalidConfig(f"{half} has no model_type or hidden_size; expected a transformers configuration")
+        widths = [int(normal_sizes(half)["hidden_size"]) for half in (self.encoder, self.decoder)]
+        if self.projector_residual and widths[0] != widths[1]:
+            raise InvalidConfig(
+                f"projector_residual needs halves of one width; the encoder has {widths[0]}, the decoder {widths[1]}"
+            )
 
     @property
     def hidden(self) -> int:
@@ -61,7 +70,27 @@ class ModelSpec:
     @property
     def dim(self) -> int:
         """Width D of an embedding: 2H for the concatenation, H for one state alone."""
-        return self.hidden * (2 if self.pooling == "concat" else 1)
+        return self.hidden * self.parts
+
+    @property
+    def parts(self) -> int:
+        """Equal parts of an embedding: the states of C and of EOS, or one of them alone."""
+        return 2 if self.pooling == "concat" else 1
+
+    def checked_dim(self, dim: int | None) -> int:
+        """The width of embeddings shortened to ``dim``, or the whole one.
+
+        Raises:
+            InvalidConfig: The model's embeddings cannot be shortened to it.
+        """
+        return self.dim if dim is None else len(kept_columns(self.dim, dim, parts=self.parts))
+
+    def fingerprint(self, revision: str, *, dim: int, precision: str) -> Fingerprint:
+        """What makes the vectors of this model's folder with that revision."""
+        return Fingerprint(
+            name=self.name, revision=revision, dim=dim, pooling=self.pooling, document_prompt=self.document_template,
+            precision=precision,
+        )  # fmt: skip
 
     @property
     def max_instruction_tokens(self) -> int:
@@ -79,8 +108,9 @@ class ModelSpec:
 
 
 def normal_sizes(config: dict[str, Any]) -> dict[str, Any]:
-    """A transformers configuration with GPT-2's ``n_embd`` under the common name."""
-    return {**config, "hidden_size": config["n_embd"]} if "n_embd" in config else config
+    """A transformers configuration with GPT-2's ``n_embd`` and DistilBERT's ``dim`` under the common name."""
+    width = config.get("n_embd") or config.get("dim")
+    return {**config, "hidden_size": width} if width and "hidden_size" not in config else config
 
 
 def read_spec(folder: Path) -> ModelSpec:

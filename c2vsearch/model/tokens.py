@@ -41,6 +41,11 @@ class TokenizedText:
         """Tokens the decoder reads, C included."""
         return len(self.before) + 1 + len(self.after)
 
+    def clipped(self, max_tokens: int) -> TokenizedText:
+        """At most ``max_tokens`` tokens for each half, special tokens not counted; the end of both is cut off."""
+        limit = max_tokens + 2
+        return TokenizedText(self.encoder[:limit], self.before, self.after[: limit - 1])
+
 
 class TextTokenizer:
     """Both tokenizers of a model and the layout of its sequences."""
@@ -67,14 +72,32 @@ class TextTokenizer:
             raise CorruptFile(f"{paths[0]} cannot be read as a tokenizer: {error}") from error
         return cls(spec, encoder=encoder, decoder=decoder)
 
+    def save(self, folder: Path) -> None:
+        """Write the tokenizers of a model folder: one file when both halves have the same."""
+        encoder, decoder = self._encoder.to_str(), self._decoder.to_str()
+        files = (
+            {SHARED_TOKENIZER: encoder}
+            if encoder == decoder
+            else {ENCODER_TOKENIZER: encoder, DECODER_TOKENIZER: decoder}
+        )
+        for name in (SHARED_TOKENIZER, ENCODER_TOKENIZER, DECODER_TOKENIZER):
+            (folder / name).unlink(missing_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the tokens the encoder reads, special tokens left out."""
         return self._encoder.encode(text, add_special_tokens=False).offsets
 
+    @property
+    def shared(self) -> bool:
+        """Whether both halves read the same tokens."""
+        return self._decoder is self._encoder
+
     def text_tokens(self, text: str) -> int:
         """Tokens of a text in the hungrier of the two tokenizers: what ``max_tokens`` limits."""
         count = len(self._encoder.encode(text, add_special_tokens=False).ids)
-        if self._decoder is self._encoder:
+        if self.shared:
             return count
         return max(count, len(self._decoder.encode(text, add_special_tokens=False).ids))
 

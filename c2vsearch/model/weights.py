@@ -2,11 +2,14 @@
 
 In the int8 form a matrix ``X.weight`` (out, in) is stored transposed, (in, out), as int8 beside
 ``X.weight_scale`` (out,): the layout the ONNX graph reads in place. Embedding tables keep their layout and
-have a scale per row. Everything else stays float32. One file serves both runtimes.
+have a scale per row. Everything else stays float32. One file serves both runtimes. Large float weights lie in several
+files (`c2vsearch.model.tensors`). Needs no torch.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from numpy.typing import NDArray
 from c2vsearch.errors import CorruptFile
 
 WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+SHARD_PATTERN = "model-*-of-*.safetensors"
 SCALE_SUFFIX = "_scale"
 QUANTIZED = {"quantization": "int8-per-channel"}
 
@@ -78,39 +83,45 @@ def to_float(stored: Mapping[str, Array]) -> dict[str, Array]:
     return tensors
 
 
-def write_weights(folder: Path, tensors: Mapping[str, Array], *, int8: bool) -> None:
-    """Write the weight file of a folder."""
+def write_int8(folder: Path, tensors: Mapping[str, Array]) -> None:
+    """Write the int8 form of a float state, in place of what a folder had."""
     from safetensors.numpy import save_file
 
-    stored = to_int8(tensors) if int8 else {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    save_file(stored, folder / WEIGHTS_FILE, metadata=QUANTIZED if int8 else {"quantization": "none"})
+    remove_weights(folder)
+    save_file(to_int8(tensors), folder / WEIGHTS_FILE, metadata=QUANTIZED)
     (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors makes it private; a model is read by everyone who installs it
 
 
-def read_weights(folder: Path) -> dict[str, Array]:
-    """The float state of a folder's weight file.
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a folder, in order.
 
     Raises:
-        CorruptFile: The file is missing or is not safetensors.
+        CorruptFile: There are none, or the index of the shards names one that is missing.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
+    if (folder / WEIGHTS_FILE).is_file():
+        return [folder / WEIGHTS_FILE]
+    index = folder / INDEX_FILE
     try:
-        return to_float(load_file(folder / WEIGHTS_FILE))
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise CorruptFile(f"{folder / WEIGHTS_FILE} cannot be read: {error}") from error
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CorruptFile(f"{folder} has neither {WEIGHTS_FILE} nor a readable {INDEX_FILE}: {error}") from error
+    for name in names:
+        if Path(name).name != name or not (folder / name).is_file():
+            raise CorruptFile(
+                f"{index} names {name!r}, which is not a file of {folder}; expected every shard beside it"
+            )
+    return [folder / name for name in names]
+
+
+def remove_weights(folder: Path) -> None:
+    """Remove every weight file of a folder, so that no shard of an older state stays behind."""
+    for path in (folder / WEIGHTS_FILE, folder / INDEX_FILE, *folder.glob(SHARD_PATTERN)):
+        path.unlink(missing_ok=True)
 
 
 def tensor_places(folder: Path) -> dict[str, tuple[str, list[int], int, int]]:
-    """Where each tensor lies in the weight file: name -> (dtype, shape, byte offset, bytes)."""
-    import json
-
-    with (folder / WEIGHTS_FILE).open("rb") as file:
-        header_bytes = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(header_bytes))
-    header.pop("__metadata__", None)
-    base = 8 + header_bytes
+    """Where each tensor lies in the one weight file: name -> (dtype, shape, byte offset, bytes)."""
+    header, base = _header(folder / WEIGHTS_FILE)
     return {
         name: (
             entry["dtype"],
@@ -120,3 +131,36 @@ def tensor_places(folder: Path) -> dict[str, tuple[str, list[int], int, int]]:
         )
         for name, entry in header.items()
     }
+
+
+def stored_dtype(folder: Path) -> str:
+    """The dtype most bytes of a folder's weights have, in safetensors' words: "F32", "BF16", "I8" ..."""
+    counts: dict[str, int] = {}
+    for path in weight_files(folder):
+        for entry in _header(path)[0].values():
+            size = entry["data_offsets"][1] - entry["data_offsets"][0]
+            counts[entry["dtype"]] = counts.get(entry["dtype"], 0) + size
+    return max(counts, key=lambda dtype: counts[dtype])
+
+
+def parameter_count(folder: Path) -> int:
+    """Numbers in a folder's weights, the scales of int8 left out."""
+    total = 0
+    for path in weight_files(folder):
+        header, _ = _header(path)
+        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if not name.endswith(SCALE_SUFFIX))
+    return total
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says of its tensors, and where their bytes begin."""
+    try:
+        with path.open("rb") as file:
+            header_bytes = int.from_bytes(file.read(8), "little")
+            if header_bytes > path.stat().st_size:
+                raise ValueError(f"a header of {header_bytes} bytes")
+            header = json.loads(file.read(header_bytes))
+    except (OSError, ValueError) as error:
+        raise CorruptFile(f"{path} cannot be read as safetensors: {error}") from error
+    header.pop("__metadata__", None)
+    return header, 8 + header_bytes

@@ -159,7 +159,7 @@ def adaptation_pairs(
     train = [pair for pair in rest if copies.leak((pair.query, pair.positive)) is None]
     if not train:
         raise InvalidDataset("every document of the index shares text with one held out; expected some that do not")
-    pairs = [Pair(pair.query, pair.positive, pair.chunk.source) for pair in train]
+    pairs = [Pair(pair.query, pair.positive, group=pair.chunk.source, source=pair.kind) for pair in train]
     return Adaptation(pairs, _held_out(kept, chunks, seed, distractors), len(rest) - len(train))
 
 

@@ -119,8 +119,8 @@ def _line(place: str, data: bytes) -> Line:
     if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in ("query", "positive")):
         raise InvalidDataset(f"{place}: expected an object with the texts query and positive")
     negatives, group = row.get("negatives") or [], row.get("group") or ""
-    if not isinstance(negatives, list) or not all(isinstance(text, str) for text in negatives):
-        raise InvalidDataset(f"{place}: negatives is not a list of texts")
+    if not isinstance(negatives, list) or not all(isinstance(text, str) and text.strip() for text in negatives):
+        raise InvalidDataset(f"{place}: negatives is not a list of texts that say something")
     if not isinstance(group, str):
         raise InvalidDataset(f"{place}: group is {group!r}; expected a text")
     return Line(place, row["query"].strip(), row["positive"].strip(), tuple(negatives), group, row)

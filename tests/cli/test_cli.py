@@ -96,6 +96,16 @@ def test_paths_only_and_several_words(home: Path) -> None:
         (["index", "docs", "--model", "nothing"], 3, "no model 'nothing'"),
         (["index", "docs", "--index", "docs", "--model", "hash"], 2, "is not an index and is not empty"),
         (["index", "docs", "--max-file-size", "big"], 2, "expected a number of bytes"),
+        (
+            ["index", "docs", "--model", "hash", "--precision", "fp8"],
+            2,
+            "precision is 'fp8'; expected one of auto, int8",
+        ),
+        (["index", "docs", "--dim", "0"], 2, "dim is 0; expected at least 1"),
+        (["index", "docs", "--dim", "7", "--index", "x"], 2, "dim is 7; expected an even number from 2 to 768"),
+        (["export", "nothing", "--out", "x"], 3, "no model 'nothing'"),
+        (["export", "c2v-mini", "--out", "docs"], 2, "docs exists; expected a place where nothing is"),
+        (["export", "c2v-mini", "--out", "x", "--precision", "fp16"], 2, "'fp16'; expected of int8, fp32"),
         (["evaluate", "docs"], 3, "no file at docs/queries.jsonl"),
     ],
 )
@@ -105,6 +115,17 @@ def test_one_line_and_an_exit_code(home: Path, arguments: list[str], code: int, 
     assert message in " ".join(done.stderr.split())
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_shorter_embeddings_are_recorded_and_followed(home: Path) -> None:
+    place = ("--index", "short", "--model", "hash")
+    assert run("index", "docs", *place, "--dim", "32", cwd=home).returncode == 0
+    assert json.loads(run("status", "--index", "short", "--json", cwd=home).stdout)["model"]["dim"] == 32
+    found = run("query", "ferry", "--index", "short", "--mode", "dense", "-l", "-k", "1", cwd=home)
+    assert found.stdout == "ferry.md\n", found.stderr
+    refused = run("index", "docs", *place, cwd=home)
+    assert refused.returncode == 5
+    assert "(32 dimensions); this run uses" in refused.stderr
 
 
 def test_nothing_found_as_json_is_an_empty_array(home: Path) -> None:
@@ -274,7 +295,7 @@ def test_doctor_with_the_shipped_model(tmp_path: Path) -> None:
 
 def test_help_version_and_reference(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).stdout.startswith("c2vsearch 0.")
-    for verb in ("index", "query", "status", "evaluate", "doctor"):
+    for verb in ("index", "query", "status", "evaluate", "export", "doctor"):
         assert verb in run("--help", cwd=tmp_path).stdout
     check = subprocess.run([sys.executable, ROOT / "docs" / "make_cli_reference.py", "--check"], cwd=ROOT,
                            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)  # fmt: skip

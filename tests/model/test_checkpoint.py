@@ -14,7 +14,7 @@ from c2vsearch.model import checkpoint
 from c2vsearch.model.batch import collate
 from c2vsearch.model.spec import read_spec
 from c2vsearch.model.tokens import TextTokenizer
-from c2vsearch.model.weights import quantize, read_weights, to_float, to_int8
+from c2vsearch.model.weights import quantize, stored_dtype, to_float, to_int8
 from tests.tiny_models import make_model, make_spec
 
 
@@ -28,6 +28,34 @@ def test_round_trip(tmp_path: Path, tokenizer_folder: Path, *, tied: bool, decod
     batch = collate(TextTokenizer.open(tmp_path / "m", again.spec).tokenize(["lazy fox", "dog"], instruction="find"))
     with torch.inference_mode():
         torch.testing.assert_close(again(batch), model(batch), rtol=0, atol=0)
+
+
+def test_bfloat16_stays_bfloat16_and_large_weights_lie_in_shards(
+    tmp_path: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "m"
+    model = make_model(make_spec("mistral"))
+    checkpoint.save(model, folder, tokenizers=tokenizer_folder)
+    whole = (folder / "model.safetensors").stat().st_size
+    monkeypatch.setattr("c2vsearch.model.tensors.SHARD_BYTES", 6000)
+    checkpoint.save(model, folder, tokenizers=tokenizer_folder, dtype=torch.bfloat16)
+    shards = sorted(folder.glob("*.safetensors"))
+    assert len(shards) > 3
+    assert not (folder / "model.safetensors").exists()
+    assert max(path.stat().st_size for path in shards) < 6000 + 2000  # and a header
+    assert sum(path.stat().st_size for path in shards) < 0.75 * whole
+    assert stored_dtype(folder) == "BF16"
+    for dtype in (torch.bfloat16, torch.float32):
+        again = checkpoint.load(folder, dtype=dtype)
+        for name, tensor in model.state_dict().items():
+            assert again.state_dict()[name].dtype == dtype
+            assert torch.equal(again.state_dict()[name].float(), tensor.bfloat16().float())
+    shards[1].unlink()
+    with pytest.raises(CorruptFile, match="names 'model-00002"):
+        checkpoint.revision(folder)
+    monkeypatch.undo()
+    checkpoint.save(model, folder, tokenizers=tokenizer_folder)
+    assert [path.name for path in folder.glob("model*")] == ["model.safetensors"]
 
 
 def test_int8_is_within_half_a_step_of_the_float_weight() -> None:
@@ -80,10 +108,10 @@ def test_damaged_weights_are_refused(tmp_path: Path, tokenizer_folder: Path) -> 
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-5])
     with pytest.raises(CorruptFile, match="safetensors"):
-        read_weights(folder)
+        checkpoint.load(folder)
     checkpoint.save(make_model(make_spec("gpt2")), tmp_path / "other", tokenizers=tokenizer_folder)
     weights.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
-    with pytest.raises(CorruptFile, match="does not fit"):
+    with pytest.raises(CorruptFile, match="do not fit"):
         checkpoint.load(folder)
 
 

@@ -252,6 +252,7 @@ def test_an_empty_file_gives_an_empty_file(tmp_path: Path) -> None:
         (b'{"query": "q", "positive": 3}', "line 2: expected an object with"),
         (b'{"query": "q", "positive": "p", "negatives": "n"}', "line 2: negatives is not"),
         (b'{"query": "q", "positive": "p", "negatives": [1]}', "line 2: negatives is not"),
+        (b'{"query": "q", "positive": "p", "negatives": [" "]}', "line 2: negatives is not"),
         (b'{"query": "q", "positive": "p", "group": 7}', "line 2: group is 7"),
         (b"[" * 100_000, "line 2: not JSON"),
     ],

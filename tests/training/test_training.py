@@ -66,18 +66,48 @@ def test_warm_start_equals_the_encoder() -> None:
         assert correlation > 0.95
 
 
-def test_pairs_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
+def test_pairs_are_read(tmp_path: Path) -> None:
     lines = [
-        json.dumps({"query": " q1 ", "positive": "p1", "group": "g"}),
-        json.dumps({"query": "q2", "positive": " "}),
+        json.dumps({"query": " q1 ", "positive": "p1", "group": "g", "source": "s"}),
+        "",
+        json.dumps({"query": "q2", "positive": "p2 \ud83d", "negatives": ["n1", " n2"], "scores": [0.9, 0.2, 0]}),
     ]
     path = tmp_path / "a.jsonl.xz"
     path.write_bytes(lzma.compress("\n".join(lines).encode()))
-    assert read_pairs(path) == [Pair("q1", "p1", "g")]
-    bad = tmp_path / "b.jsonl"
-    bad.write_text(lines[0] + "\n{broken\n")
-    with pytest.raises(InvalidDataset, match=r"b\.jsonl line 2"):
-        read_pairs(bad)
+    assert read_pairs(path) == [
+        Pair("q1", "p1", "g", source="s"),
+        Pair("q2", "p2 ?", negatives=("n1", "n2"), scores=(0.9, 0.2, 0.0)),
+    ]
+    assert read_pairs(path, max_chars=1)[0] == Pair("q", "p", "g", source="s")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{broken", "not JSON"),
+        ("[1]", "list instead of an object"),
+        ('{"query": "q"}', "positive is None"),
+        ('{"query": "q", "positive": " "}', "positive is empty"),
+        ('{"query": "", "positive": "p"}', "query is empty"),
+        ('{"query": "q", "positive": "p", "negatives": "n"}', "negatives is not a list"),
+        ('{"query": "q", "positive": "p", "negatives": [""]}', "negatives is not a list"),
+        ('{"query": "q", "positive": "p", "scores": [NaN]}', "finite"),
+        ('{"query": "q", "positive": "p", "negatives": ["n"], "scores": [1]}', "1 scores for 1 negatives"),
+        ('{"query": "q", "positive": "p", "group": 3}', "group and source"),
+    ],
+)
+def test_a_bad_line_is_named(line: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "b.jsonl"
+    path.write_text('{"query": "q1", "positive": "p1"}\n' + line + "\n")
+    with pytest.raises(InvalidDataset, match=rf"b\.jsonl line 2: .*{message}"):
+        read_pairs(path)
+
+
+def test_a_cut_file_of_pairs_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl.xz"
+    path.write_bytes(lzma.compress(b'{"query": "q", "positive": "p"}\n' * 100)[:-20])
+    with pytest.raises(InvalidDataset, match=r"c\.jsonl\.xz cannot be read"):
+        read_pairs(path)
 
 
 def test_batches_come_from_one_source_without_false_negatives() -> None:
