@@ -14,7 +14,7 @@ from c2vsearch.config import DEFAULT_MODEL
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
-    from c2vsearch.training.mining import MiningReport
+    from c2vsearch.training.mining import MiningConfig, MiningReport
 
 EXAMPLES = """Examples:
 
@@ -45,6 +45,7 @@ def mine(
     bm25: Annotated[bool, typer.Option("--bm25", help="Candidates by keywords as well.")] = False,
     pick: Annotated[str, typer.Option(metavar="top|random", help="Which of the texts that are left.")] = "top",
     seed: Annotated[int, typer.Option(help="Of --pick random.")] = 0,
+    drop_few: Annotated[bool, typer.Option("--drop-few", help="Leave out lines that get fewer negatives.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Write the model's scores as well.")] = False,
     check_leaks: Annotated[
         list[Path] | None,
@@ -64,7 +65,8 @@ def mine(
 
     config = MiningConfig(
         negatives=negatives, skip=skip, depth=depth, max_ratio=max_ratio, margin=margin,
-        same_group=same_group, bm25=bm25, pick=pick, seed=seed, scores=scores,  # type: ignore[arg-type]
+        same_group=same_group, bm25=bm25, pick=pick, seed=seed,  # type: ignore[arg-type]
+        drop_few=drop_few, scores=scores,
     )  # fmt: skip
     evaluation = EvaluationTexts.read(check_leaks) if check_leaks else None
     report = run(
@@ -74,7 +76,7 @@ def mine(
     if as_json:
         print_json(dataclasses.asdict(report))
     else:
-        _summary(report, negatives, out)
+        _summary(report, config, out)
 
 
 def show_progress(*, quiet: bool) -> Callable[[str, int, int], None] | None:
@@ -93,11 +95,12 @@ def show_progress(*, quiet: bool) -> Callable[[str, int, int], None] | None:
     return show
 
 
-def _summary(report: MiningReport, negatives: int, out: Path) -> None:
+def _summary(report: MiningReport, config: MiningConfig, out: Path) -> None:
     console = messages()
     table = plain_table("lines", "", right=("lines",))
-    table.add_row(str(report.mined), f"mined: {negatives} negatives")
-    table.add_row(str(report.few), f"fewer than {negatives} negatives, written with those")
+    table.add_row(str(report.mined), f"mined: {config.negatives} negatives")
+    few = f"fewer than {config.negatives} negatives"
+    table.add_row(str(report.few), f"left out: {few}" if config.drop_few else f"{few}, written with those")
     table.add_row(str(report.empty), "left out: no query or no positive")
     for reason, count in sorted(report.leaked.items()):
         table.add_row(str(count), f"left out: shares a {reason} with an evaluation set")
@@ -106,4 +109,5 @@ def _summary(report: MiningReport, negatives: int, out: Path) -> None:
         f"{report.negatives} negatives from {report.texts} texts; refused: {report.too_near} too near the positive's "
         f"score, {report.same} the same text"
     )
-    console.print(f"{report.mined + report.few} of {report.lines} lines written to {visible_line(str(out))}")
+    written = report.mined + (0 if config.drop_few else report.few)
+    console.print(f"{written} of {report.lines} lines written to {visible_line(str(out))}")

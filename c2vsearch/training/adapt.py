@@ -123,15 +123,16 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
     encoder = load_encoder(settings.model)
     before = evaluate_pairs(encoder, found.held_out)
     write_lines(out / PAIRS, map(_row, found.train))
-    mine([out / PAIRS], out / MINED, encoder=encoder, config=MiningConfig(negatives=1, seed=settings.seed))
-    trained = (train or _train)(recipe(settings, pairs=len(found.train), out=out))
+    mining = MiningConfig(negatives=1, same_group="exclude", drop_few=True)
+    mined = mine([out / PAIRS], out / MINED, encoder=encoder, config=mining).mined
+    trained = (train or _train)(recipe(settings, pairs=mined, out=out))
     blended = out / RUN / "blended"
     blend(start, trained, blended, share=settings.blend, name=f"{read_spec(start).name}-{index.resolve().name}")
     export_model(blended, out=out / MODEL)
     after = evaluate_pairs(load_encoder(out / MODEL), found.held_out)
     documents = len(set(found.held_out.sources.values()))
     adapted = Adapted(
-        out / MODEL, len(found.train), len(found.held_out.queries), documents, found.dropped,
+        out / MODEL, mined, len(found.held_out.queries), documents, found.dropped,
         before, after, gain(before, after, seed=settings.seed),
     )  # fmt: skip
     write_bytes(out / REPORT, to_json(record(adapted)))
@@ -204,4 +205,4 @@ def _measures(ranks: PairRanks) -> dict[str, float]:
 
 
 def _row(pair: Pair) -> dict[str, str]:
-    return {"query": pair.query, "positive": pair.positive, "group": pair.group, "source": pair.source}
+    return {"query": pair.query, "positive": pair.positive, "group": pair.group, "kind": pair.source}

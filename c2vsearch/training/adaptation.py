@@ -71,7 +71,10 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """What an index gives: pairs to train on, questions to measure with, and training pairs ``dropped`` as copies."""
+    """What an index gives: pairs to train on, questions to measure with, and training pairs ``dropped`` as copies.
+
+    A pair's ``group`` is its section (document, ``#``, headings), whose passages overlap, and its ``source`` the kind.
+    """
 
     train: list[Pair]
     held_out: HeldOut
@@ -159,7 +162,7 @@ def adaptation_pairs(
     train = [pair for pair in rest if copies.leak((pair.query, pair.positive)) is None]
     if not train:
         raise InvalidDataset("every document of the index shares text with one held out; expected some that do not")
-    pairs = [Pair(pair.query, pair.positive, group=pair.chunk.source, source=pair.kind) for pair in train]
+    pairs = [Pair(pair.query, pair.positive, group=_section(pair.chunk), source=pair.kind) for pair in train]
     return Adaptation(pairs, _held_out(kept, chunks, seed, distractors), len(rest) - len(train))
 
 
@@ -289,6 +292,10 @@ def _is_sentence(text: str) -> bool:
     letters = sum(character.isalpha() or character.isspace() for character in text)
     sound = least <= len(text) <= most and letters >= LETTERS * len(text)
     return sound and "|" not in text and _ENDED.search(text) is not None
+
+
+def _section(chunk: Chunk) -> str:
+    return f"{chunk.source}#{' > '.join(chunk.heading_path)}"
 
 
 def _unique(pairs: Iterable[_Found]) -> Iterator[_Found]:

@@ -48,6 +48,7 @@ class MiningConfig:
         bm25: The best by keywords are candidates as well, by turns with the nearest; the encoder's score decides.
         pick: "top" takes the nearest that are left, "random" draws among them.
         seed: Of the drawing.
+        drop_few: Leave out lines with fewer negatives than asked for, instead of writing those there are.
         scores: Write the encoder's scores of the positive and the negatives too.
         max_chars: Longer texts are cut before they are encoded, not in the output.
 
@@ -66,6 +67,7 @@ class MiningConfig:
     bm25: bool = False
     pick: Literal["top", "random"] = "top"
     seed: int = 0
+    drop_few: bool = False
     scores: bool = False
     max_chars: int = 4000
 
@@ -104,7 +106,8 @@ class MiningConfig:
 class MiningReport:
     """Where every line ended: ``lines`` is the sum of ``mined``, ``few``, ``empty`` and ``leaked``.
 
-    ``few`` lines are written with the negatives there were, fewer than asked for; ``empty`` lines (no query or no
+    ``few`` lines have fewer negatives than asked for and are written with those, or left out if that was asked for;
+    ``empty`` lines (no query or no
     positive) and ``leaked`` ones (by reason) are not written. The rest counts texts: ``texts`` that could be
     negatives, ``negatives`` found, candidates refused as ``too_near`` or as the ``same`` text as the positive.
     """
@@ -241,7 +244,9 @@ class _Miner:
             ranked = near[place][0].tolist()[self.config.skip :]
             if self.lexical is not None:
                 ranked = by_turns(ranked, self._by_keywords(texts[place], never[place]))
-            yield self._row(number, line, queries[place], ranked, report)
+            row, found = self._row(number, line, queries[place], ranked, report)
+            if found == self.config.negatives or not self.config.drop_few:
+                yield row
 
     def _by_keywords(self, query: str, never: set[int]) -> list[int]:
         assert self.lexical is not None
@@ -251,8 +256,8 @@ class _Miner:
 
     def _row(
         self, number: int, line: Line, query: NDArray[np.float32], ranked: list[int], report: MiningReport
-    ) -> dict[str, Any]:
-        """The line with what was found. Every candidate is measured by the encoder, whoever named it."""
+    ) -> tuple[dict[str, Any], int]:
+        """The line with what was found, and how much. Every candidate is measured by the encoder, whoever named it."""
         positive = self.known.corpus.find(line.positive)
         assert positive is not None
         scores = (self.rows[ranked] @ query).tolist()
@@ -270,7 +275,7 @@ class _Miner:
             before = [found for text in line.negatives if (found := self.known.corpus.find(text)) is not None]
             values = [best, *(float(self.rows[text] @ query) for text in before), *(item.score for item in chosen)]
             row["scores"] = [round(value, SCORE_DIGITS) for value in values]
-        return row
+        return row, len(chosen)
 
     def _chosen(
         self, number: int, line: Line, candidates: Sequence[_Candidate], positive: float, report: MiningReport

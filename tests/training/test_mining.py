@@ -234,6 +234,19 @@ def test_every_line_ends_in_one_state(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl.xz", "out.jsonl.xz"]
 
 
+def test_lines_with_too_few_can_be_left_out(tmp_path: Path) -> None:
+    rows = [{"query": "aaa", "positive": "aaa"}, {"query": "aab", "positive": "aab"}, {"query": "a", "positive": "f"}]
+    path = write(tmp_path / "in.jsonl", rows)
+    kept, dropped = (
+        mine([path], tmp_path / f"{drop}", encoder=CountEncoder(), config=MiningConfig(negatives=1, drop_few=drop))
+        for drop in (False, True)
+    )
+    assert kept == dropped
+    assert (kept.mined, kept.few) == (2, 1)
+    assert [row for row in read(tmp_path / "False") if len(row["negatives"]) == 1] == read(tmp_path / "True")
+    assert len(read(tmp_path / "False")) == 3
+
+
 def test_an_empty_file_gives_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes(b"\n")
     for bm25 in (False, True):
