@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.model.backbones import from_backbones
@@ -54,7 +56,9 @@ def _load(settings: ModelSettings, decoder_dtype: torch.dtype) -> tuple[Causal2V
         folder = find_model(settings.start)
         model = load(folder)
         tokenizer = TextTokenizer.open(folder, read_spec(folder))
-        if not model.spec.tied_token_embeddings:
+        if settings.name:
+            model.spec = tokenizer.spec = dataclasses.replace(model.spec, name=settings.name)
+        if not model.spec.tied_token_embeddings:  # a table the encoder learns on stays float32
             model.decoder.to(decoder_dtype)
         return model, tokenizer
     name = settings.name or f"{_last(settings.encoder)}+{_last(settings.decoder)}"
@@ -87,6 +91,7 @@ def _add_adapters(model: Causal2Vec, settings: LoraSettings) -> None:
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules="all-linear" if names == ["all-linear"] else names,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.decoder.modules()),  # GPT-2's matrices
     )
     try:
         with warnings.catch_warnings():

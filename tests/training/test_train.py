@@ -31,24 +31,25 @@ def log(folder: Path) -> list[dict[str, float]]:
 
 
 def test_a_learnable_set_is_learnt(tmp_path: Path) -> None:
-    config = make_run(tmp_path, training__steps=60, training__batch_size=8, lora__dropout=0.0)
+    plain = {"training__mini_batch_size": 0, "training__gradient_checkpointing": False, "lora__enabled": False}
+    rows = learnable_pairs(6)
+    config = make_run(tmp_path, rows=rows, training__steps=40, training__batch_size=6, training__lr=0.003, **plain)
     reports = []
     trained = train(config, report=reports.append)
     entries = [entry for entry in log(tmp_path / "run") if "loss" in entry]
-    assert [entry["step"] for entry in entries] == list(range(1, 61))
+    assert [entry["step"] for entry in entries] == list(range(1, 41))
     assert entries[-1]["loss"] < entries[0]["loss"] / 5
-    assert [report.step for report in reports] == list(range(1, 61))
-    assert trained.steps == 60
-    assert trained.pairs == {"pairs": 8}
+    assert [report.step for report in reports] == list(range(1, 41))
+    assert trained.steps == 40
+    assert trained.pairs == {"pairs": 6}
     encoder = TorchEncoder(trained.folder, device="cpu")
-    rows = learnable_pairs()
-    scores = encoder.encode_queries(ANIMALS) @ encoder.encode_documents([row["positive"] for row in rows]).T
-    assert (scores.argmax(axis=1) == np.arange(8)).all()
+    words = ANIMALS[:6]
+    scores = encoder.encode_queries(words) @ encoder.encode_documents([row["positive"] for row in rows]).T
+    assert (scores.argmax(axis=1) == np.arange(6)).all()
     model = open_sentence_transformer(trained.folder, device="cpu")
-    np.testing.assert_allclose(model.encode_query(ANIMALS), encoder.encode_queries(ANIMALS), atol=1e-5)
+    np.testing.assert_allclose(model.encode_query(words), encoder.encode_queries(words), atol=1e-5)
     assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
     assert "<svg" in (tmp_path / "run" / "curves.html").read_text()
-    assert (tmp_path / "run" / "adapter" / "adapter_config.json").is_file()
 
 
 def test_a_resumed_run_is_an_uninterrupted_one(tmp_path: Path) -> None:
