@@ -16,7 +16,8 @@
         ├── IncompatibleVersion   an index or model of another format version
         ├── InvalidDataset        queries or judgements that cannot be read
         ├── StorageFull           the disk is full; nothing committed was lost
-        └── OutOfDeviceMemory     the device cannot hold the batch or the index
+        ├── OutOfDeviceMemory     the device cannot hold the batch or the index
+        └── DivergedTraining      a loss or a gradient is not finite
 
 A message says what happened with the value, what was expected, and what to do. The command line
 prints it as one line on stderr; any other exception is a bug and keeps its traceback.
@@ -127,3 +128,7 @@ class StorageFull(DataError):
 
 class OutOfDeviceMemory(DataError):
     """The device cannot hold the batch or the index."""
+
+
+class DivergedTraining(DataError):
+    """A loss or a gradient is not finite. The weights and the last checkpoint are as they were before it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parent / "cli.md"
-VERBS = ("index", "query", "status", "evaluate", "export", "doctor")
+VERBS = ("index", "query", "status", "evaluate", "mine", "distill", "train", "export", "doctor")
 
 INTRODUCTION = """# Commands
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from c2vsearch import __version__
-from c2vsearch.cli import doctor, evaluate, export, index, query, status
+from c2vsearch.cli import distill, doctor, evaluate, export, index, mine, query, status, train
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.terminal import visible
 
@@ -32,7 +32,10 @@ app.command("query", epilog=query.EXAMPLES)(query.query)
 app.command("search", epilog=query.EXAMPLES, hidden=True)(query.query)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("mine", epilog=mine.EXAMPLES)(mine.mine)
+app.command("distill", epilog=distill.EXAMPLES)(distill.distill)
 app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("doctor")(doctor.doctor)
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +99,33 @@ class LexicalIndex:
 
     def search(self, query: str, *, k: int) -> list[tuple[str, float]]:
         """The k best chunks as (key, BM25 score), best first. Any text is a query: it has no syntax."""
-        counts = query_terms(query)
-        if not counts or k < 1:
+        clauses = self._clauses(query)
+        if not clauses or k < 1:
             return []
+        return self._found(tantivy().Query.boolean_query(clauses), min(k, max(1, len(self))))
+
+    def scores(self, query: str, keys: Collection[str]) -> dict[str, float]:
+        """The BM25 scores of some chunks; 0 for those that share no term with the query."""
+        clauses, wanted = self._clauses(query), sorted(set(keys))
+        if not clauses or not wanted:
+            return dict.fromkeys(wanted, 0.0)
+        engine = tantivy()
+        among = engine.Query.const_score_query(engine.Query.term_set_query(self._schema, "key", wanted), 0.0)
+        found = self._found(engine.Query.boolean_query([(engine.Occur.Must, among), *clauses]), len(wanted))
+        return {**dict.fromkeys(wanted, 0.0), **dict(found)}
+
+    def _clauses(self, query: str) -> list[tuple[Any, Any]]:
+        """A clause a term and field, each of which adds to the score of a chunk that has it."""
         kind, should = tantivy().Query, tantivy().Occur.Should
         clauses = []
-        for term, count in counts.items():
+        for term, count in query_terms(query).items():
             for field, boost in (("body", 1.0), ("head", HEADING_BOOST)):
                 clause = kind.term_query(self._schema, field, term, "freq")
                 clauses.append((should, kind.boost_query(clause, boost * count)))
-        limit = min(k, max(1, len(self)))
-        result = self._searcher.search(kind.boolean_query(clauses), limit=limit, count=False)
+        return clauses
+
+    def _found(self, query: Any, limit: int) -> list[tuple[str, float]]:
+        result = self._searcher.search(query, limit=limit, count=False)
         found = [(self._searcher.doc(address)["key"][0], float(score)) for score, address in result.hits]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 

@@ -46,7 +46,7 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
     encoder_pooling: EncoderPooling = "mean", pooling: Pooling = "concat", context_first: bool = False,
     projector_residual: bool = False, query_template: str = QUERY_TEMPLATE,
     document_template: str = "", default_task: str = DEFAULT_TASK,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype = torch.float32, encoder_dtype: torch.dtype | None = None,
 ) -> tuple[Causal2Vec, TextTokenizer]:  # fmt: skip
     """Build an untrained model: pretrained halves and a new projector.
 
@@ -63,6 +63,7 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
         document_template: What stands before a document.
         default_task: The instruction when none is given.
         dtype: Of all weights.
+        encoder_dtype: Of the encoder and the projector, when theirs is another than the decoder's.
 
     Raises:
         ModelNotFound: A half cannot be loaded: no such folder or name, no network, no safetensors, its own code.
@@ -74,7 +75,7 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
     """
     _check_kinds(encoder, decoder)
     reading, writing = _load_tokenizer(encoder), _load_tokenizer(decoder)
-    first, second = _load_model(encoder, dtype), _load_model(decoder, dtype)
+    first, second = _load_model(encoder, encoder_dtype or dtype), _load_model(decoder, dtype)
     _check_inputs(second, decoder)
     for half, tokenizer in ((first, reading), (second, writing)):
         _cover_vocabulary(half, len(tokenizer))
@@ -88,7 +89,7 @@ def from_backbones(  # noqa: PLR0913  (a public door: every argument is a named 
         default_task=default_task,
     )  # fmt: skip
     tokenizers = [FastTokenizer.from_str(half.backend_tokenizer.to_str()) for half in (reading, writing)]
-    model = Causal2Vec(spec, encoder=first, decoder=second, dtype=dtype)
+    model = Causal2Vec(spec, encoder=first, decoder=second, dtype=encoder_dtype or dtype)
     return model.eval(), TextTokenizer(spec, encoder=tokenizers[0], decoder=tokenizers[1])
 
 

@@ -7,16 +7,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def info_nce(queries: Tensor, documents: Tensor, *, temperature: float) -> Tensor:
-    """In-batch contrastive loss: ``-log softmax_j(q_i . d_j / temperature)[i]``, averaged over i.
+def info_nce(queries: Tensor, documents: Tensor, *, temperature: float, first: int = 0) -> Tensor:
+    """In-batch contrastive loss: ``-log softmax_j(q_i . d_j / temperature)[first + i]``, averaged over i.
 
-    Rows after the first Q of ``documents`` are hard negatives for every query
-    (van den Oord et al., arXiv 1807.03748, eq. 4).
+    Rows that answer no query are hard negatives for every query (van den Oord et al., arXiv 1807.03748, eq. 4).
+    ``first`` is the row of the first query's answer: on several devices, other devices' answers may stand before it.
 
-    Shape: queries (Q, D), documents (N, D) with N >= Q; result ().
+    Shape: queries (Q, D), documents (N, D) with N >= first + Q; result ().
     """
     scores = queries @ documents.T / temperature  # (Q, N)
-    return F.cross_entropy(scores, torch.arange(len(queries), device=scores.device))
+    return F.cross_entropy(scores, torch.arange(first, first + len(queries), device=scores.device))
 
 
 def distillation(student: Tensor, teacher: Tensor, *, temperature: float, teacher_temperature: float) -> Tensor:

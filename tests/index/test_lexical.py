@@ -255,3 +255,14 @@ def test_what_tantivy_cannot_read_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "a" / "meta.json").write_text("{}")
     with pytest.raises(CorruptFile, match="cannot be read by tantivy"):
         opened(tmp_path / "a")
+
+
+def test_scores_of_chosen_chunks_are_those_of_the_search(tmp_path: Path) -> None:
+    documents = {**sentences(60), "none": chunk("zzz")}
+    index = build(tmp_path / "v", documents)
+    query = "ferry to the harbour, ferry orchard"
+    whole = dict(index.search(query, k=1000))
+    chosen = [*list(documents)[::7], "none", "not there"]
+    assert index.scores(query, chosen) == pytest.approx({key: whole.get(key, 0.0) for key in chosen}, rel=1e-6)
+    assert index.scores(query, []) == {}
+    assert index.scores("?!", ["none"]) == {"none": 0.0}
