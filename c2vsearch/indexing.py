@@ -125,7 +125,7 @@ def index_directory(
 
 def _fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:
     if chunking is None:
-        return ChunkingConfig(max_tokens=min(ChunkingConfig.max_tokens, encoder.max_tokens))
+        return ChunkingConfig.sized(min(ChunkingConfig.max_tokens, encoder.max_tokens))
     if chunking.max_tokens > encoder.max_tokens:
         name = encoder.fingerprint.name
         raise InvalidConfig(f"max_tokens is {chunking.max_tokens}; the model {name} reads at most {encoder.max_tokens}")

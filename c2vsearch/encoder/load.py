@@ -21,7 +21,10 @@ def load_encoder(
     name_or_path: str | Path = DEFAULT_MODEL, *, runtime: Runtime = "auto", precision: Literal["int8", "fp32"] = "int8",
     device: str = "auto", threads: int = 0,
 ) -> Encoder:  # fmt: skip
-    """Open a model: the bundled ``c2v-mini``, a model folder, or ``hash``, the fake for tests.
+    """Open a model: the bundled ``c2v-mini``, a model folder, or one of another maker.
+
+    ``st:NAME_OR_PATH`` is any sentence-transformers model, ``openai:URL#MODEL`` any OpenAI-compatible endpoint, and
+    ``hash`` the fake for tests.
 
     Runtime "auto" takes ONNX Runtime where the folder has its graphs and the package is installed, unless a
     CUDA device is asked for; torch otherwise. ``threads`` 0 is every core this process may use.
@@ -29,6 +32,7 @@ def load_encoder(
     Raises:
         ModelNotFound: No such model.
         MissingDependency: The runtime it needs is not installed.
+        EndpointFailed: An endpoint refuses, when it is first asked.
 
     >>> load_encoder("hash").encode_queries(["hello"]).shape
     (1, 64)
@@ -37,6 +41,8 @@ def load_encoder(
         raise InvalidConfig(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}")
     if name_or_path == "hash":
         return HashEncoder()
+    if (adapter := _adapter(str(name_or_path), device)) is not None:
+        return adapter
     folder = find_model(name_or_path)
     if runtime == "auto":
         runtime = _choose_runtime(folder, device)
@@ -47,6 +53,19 @@ def load_encoder(
     from c2vsearch.encoder.torch_runtime import TorchEncoder
 
     return TorchEncoder(folder, device=device)
+
+
+def _adapter(name: str, device: str) -> Encoder | None:
+    """An encoder of another maker, chosen by the prefix of its name."""
+    if name.startswith("st:"):
+        from c2vsearch.encoder.sentence_transformers import SentenceTransformersEncoder
+
+        return SentenceTransformersEncoder(name.removeprefix("st:"), device=device)
+    if name.startswith("openai:"):
+        from c2vsearch.encoder.openai import OpenAIEncoder
+
+        return OpenAIEncoder(name)
+    return None
 
 
 def usable_cores() -> int:
