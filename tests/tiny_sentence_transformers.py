@@ -19,7 +19,9 @@ def save_tiny(folder: Path, *, seed: int = 7, max_seq_length: int = 32, prompts:
     bert = BertModel(BertConfig(**{name: value for name, value in BERT.items() if name != "model_type"}))
     with torch.no_grad():  # default initialisations give rows that are all alike
         for parameter in bert.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.2)
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+        # Words, not places, make the difference: texts that share words are near, others are not.
+        bert.embeddings.word_embeddings.weight.copy_(torch.randn_like(bert.embeddings.word_embeddings.weight) * 4)
     bert.save_pretrained(plain)
     special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     PreTrainedTokenizerFast(tokenizer_object=make_tokenizer(), model_max_length=64, **special).save_pretrained(plain)

@@ -28,6 +28,9 @@ PACKAGES = (
     ("torch", "torch", "torch", "the model on torch, other models, GPUs"),
     ("transformers", "transformers", "torch", "other models"),
     ("ir_measures", "ir-measures", "eval", "evaluate"),
+    ("matplotlib", "matplotlib", "eval", "evaluate --plots"),
+    ("sentence_transformers", "sentence-transformers", "st", "models named st:..."),
+    ("mteb", "mteb", "mteb", "evaluate on MTEB tasks"),
 )
 CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
 

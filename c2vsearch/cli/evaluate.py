@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,8 @@ c2vsearch evaluate indexes/handbook --queries my/queries.jsonl --qrels my/qrels.
 c2vsearch evaluate beir/scifact --model c2v-mini --model st:all-MiniLM-L6-v2 --compare dense --plots report
 
 c2vsearch evaluate NFCorpus --model openai:http://localhost:11434/v1#nomic-embed-text --compare dense,hybrid"""
+
+WIDE = 1000  # columns, where no screen sets them
 
 
 def evaluate(
@@ -82,7 +85,7 @@ def evaluate(
 
     def announce(model: str) -> None:
         questions = len(found.questions.queries)
-        messages().print(f"{visible_line(found.name)} with {visible_line(model)}, {questions} queries ...", style="dim")
+        _say(f"{visible_line(found.name)} with {visible_line(model)}, {questions} queries ...")
 
     def measure_lengths(retriever: Retriever) -> None:
         if plots is not None and not lengths:
@@ -101,7 +104,7 @@ def evaluate(
     else:
         _show(evaluations, comparisons)
     for shortfall in missed:
-        messages().print(visible_line(str(shortfall)))
+        sys.stderr.write(f"c2vsearch: {visible_line(str(shortfall))}\n")
     if missed:
         raise typer.Exit(1)
 
@@ -140,10 +143,15 @@ def _write(
 
     if run_dir is not None:
         paths = write_runs(run_dir, evaluations, target.questions)
-        messages().print(f"{len(paths)} runs in {visible_line(str(run_dir))}", style="dim")
+        _say(f"{len(paths)} runs in {visible_line(str(run_dir))}")
     if plots is not None:
         *_, page = write_plots(plots, evaluations, target.questions, lengths, title=target.name)
-        messages().print(f"plots in {visible_line(str(page))}", style="dim")
+        _say(f"plots in {visible_line(str(page))}")
+
+
+def _say(text: str) -> None:
+    """One line on stderr, however long: what scripts read is not wrapped."""
+    messages().print(text, style="dim", soft_wrap=True)
 
 
 def _record(
@@ -188,7 +196,8 @@ def _show(evaluations: list[Evaluation], comparisons: list[Comparison]) -> None:
             low, high = evaluation.interval(name)
             cells.append(f"{evaluation.mean(name):.4f} [{low:.3f}, {high:.3f}]")
         table.add_row(visible_line(evaluation.model), evaluation.mode, *cells)
-    console.print(table)
+    # Where there is no screen there is no width to keep to.
+    console.print(table, width=None if console.is_terminal else WIDE)
     console.print(f"{len(evaluations[0].queries)} queries; intervals hold 95 % of bootstrap means", style="dim")
     for c in comparisons:
         corrected = f", {c.adjusted:.3f} after Holm" if len(comparisons) > 1 else ""

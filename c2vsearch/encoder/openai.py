@@ -176,7 +176,7 @@ class OpenAIEncoder:
                     return read
             except urllib.error.HTTPError as error:
                 reason, pause = (
-                    f"answered {error.code}: {_excerpt(error.read())}",
+                    f"answered {error.code}: {_body(error)}",
                     _asked_for(error.headers.get("Retry-After")),
                 )
                 if error.code != 429 and error.code < 500:
@@ -216,6 +216,13 @@ def _numbers(embedding: Any) -> NDArray[np.float64]:
     if not isinstance(embedding, list) or any(type(number) not in (int, float) for number in embedding):
         raise TypeError("neither base64 nor a list of numbers")
     return np.array(embedding, dtype=np.float64)
+
+
+def _body(error: urllib.error.HTTPError) -> str:
+    try:
+        return _excerpt(error.read())
+    except (OSError, HTTPException):  # it breaks off even in its complaint
+        return "nothing"
 
 
 def _excerpt(answer: bytes) -> str:

@@ -62,7 +62,7 @@ def _by_depth(evaluations: Sequence[Evaluation], questions: Questions) -> bytes:
         for evaluation, look in zip(evaluations, _looks(evaluations), strict=True):
             values = by_depth(evaluation, questions, measure)
             axis.plot(DEPTHS, values, label=_label(evaluation), **look)
-        axis.set(xlabel="k", ylabel=name, xlim=(DEPTHS[0], DEPTHS[-1]), ylim=(0, 1), xscale="log")
+        axis.set(xlabel="k", ylabel=name, xlim=(DEPTHS[0], DEPTHS[-1]), ylim=(0, 1.02), xscale="log")
         axis.set_xticks([1, 2, 5, 10, 20, 50, 100], labels=["1", "2", "5", "10", "20", "50", "100"])
         axis.minorticks_off()
     return _drawn(figure, axes[0])
@@ -77,7 +77,7 @@ def _by_length(evaluations: Sequence[Evaluation], bands: Sequence[Sequence[Lengt
     # Documents are the same for all, so the bands are, too.
     names = [f"{band.shortest:,}\u2013{band.longest:,}\n{band.answers} answers" for band in bands[0]]
     axis.set_xticks(range(len(names)), labels=names)
-    axis.set(xlabel="characters of the document that answers", ylabel="nDCG@10", ylim=(0, 1))
+    axis.set(xlabel="characters of the document that answers", ylabel="nDCG@10", ylim=(0, 1.02))
     return _drawn(figure, axis)
 
 

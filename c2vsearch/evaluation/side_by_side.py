@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,9 +106,9 @@ def evaluate_models(  # noqa: PLR0913
     parse_measures(measures)
     _check_index(target, models, chunk_sizes)
     found: list[Evaluation] = []
-    for model in models or [_own_model(target)]:
+    for model, short in short_names(models or [_own_model(target)]).items():
         for chunking in chunk_sizes:
-            name = f"{model} ({chunking.max_tokens} tokens)" if chunking else model
+            name = f"{short} ({chunking.max_tokens} tokens)" if chunking else short
             if on_model:
                 on_model(name)
             with opened(target, model if models else None, chunking=chunking) as retriever:
@@ -136,6 +137,24 @@ def opened(target: Target, model: str | None = None, *, chunking: ChunkingConfig
             index_directory(target.place, index=place, encoder=encoder, chunking=chunking)
         with Retriever.open(place, encoder=encoder) as retriever:
             yield retriever
+
+
+def short_names(models: Sequence[str]) -> dict[str, str]:
+    """What each model is called in a table: of the path of a folder the last two parts, where that is enough.
+
+    >>> short_names(["c2v-mini", "st:intfloat/e5-base-v2", "st:/srv/models/ours/v1", "/srv/models/ours/v2"])
+    {'c2v-mini': 'c2v-mini', 'st:intfloat/e5-base-v2': 'st:intfloat/e5-base-v2', 'st:/srv/models/ours/v1': 'st:ours/v1',
+    '/srv/models/ours/v2': 'ours/v2'}
+    """
+    short = {model: _last_parts(model) for model in models}
+    counts = Counter(short.values())
+    return {model: name if counts[name] == 1 else model for model, name in short.items()}
+
+
+def _last_parts(model: str) -> str:
+    prefix = "st:" if model.startswith("st:") else ""
+    parts = Path(model.removeprefix(prefix)).parts
+    return model if model.startswith("openai:") or len(parts) < 3 else prefix + "/".join(parts[-2:])
 
 
 def _judgements(place: Path, queries: Path | None, qrels: Path | None) -> tuple[Path, Path]:
