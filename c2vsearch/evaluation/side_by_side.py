@@ -16,7 +16,7 @@ from pathlib import Path
 from c2vsearch.collection.layout import open_manifest, versions
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig
 from c2vsearch.encoder import load_encoder
-from c2vsearch.errors import InvalidConfig, InvalidDataset, SourceNotFound
+from c2vsearch.errors import InvalidConfig, InvalidDataset, MissingDependency, SourceNotFound
 from c2vsearch.evaluation.datasets import (
     CORPUS,
     QRELS,
@@ -64,7 +64,7 @@ class Target:
         if text.startswith(TASK_PREFIX) or (not place.exists() and _TASK_NAME.fullmatch(text)):
             if queries or qrels:
                 raise InvalidConfig(f"{visible_line(text)} is no folder; an MTEB task brings its questions with it")
-            dataset = mteb_dataset(text.removeprefix(TASK_PREFIX))
+            dataset = _task(text)
             return cls(dataset.name, dataset.questions, dataset=dataset)
         if not place.exists():
             raise SourceNotFound(f"no file or directory at {visible_line(text)}; expected an index, a folder, or the "
@@ -149,6 +149,16 @@ def short_names(models: Sequence[str]) -> dict[str, str]:
     short = {model: _last_parts(model) for model in models}
     counts = Counter(short.values())
     return {model: name if counts[name] == 1 else model for model, name in short.items()}
+
+
+def _task(text: str) -> Dataset:
+    try:
+        return mteb_dataset(text.removeprefix(TASK_PREFIX))
+    except MissingDependency as error:
+        if text.startswith(TASK_PREFIX):
+            raise
+        # A folder's name with a slip in it is likelier than a task nobody can open here.
+        raise SourceNotFound(f"no file or directory at {visible_line(text)}; if a task is meant: {error}") from error
 
 
 def _last_parts(model: str) -> str:

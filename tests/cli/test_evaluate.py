@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from c2vsearch import Retriever, index_directory
+from c2vsearch.cli.evaluate import evaluate
+from c2vsearch.errors import ModelNotFound, UsageError
 from c2vsearch.evaluation import read_beir
 from c2vsearch.evaluation.evaluate import measure_run
 from c2vsearch.evaluation.runs import read_run
@@ -72,24 +76,39 @@ def test_a_mean_below_the_minimum_is_exit_1_and_one_line(home: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["small", "--min", "nDCG@10"], 2, "expected MEASURE=NUMBER, such as nDCG@10=0.6"),
-        (["small", "--min", "nonsense=0.1"], 2, "expected measures such as nDCG@10"),
-        (["small", "--compare", "magic"], 2, "no mode 'magic'"),
-        (["small", "--compare", ","], 2, "names nothing"),
-        (["small", "--max-tokens", "8"], 2, "max_tokens is 8; expected at least 16"),
-        (["small", "--overlap-tokens", "8"], 2, "without --max-tokens"),
-        (["small", "--run-dir", "small/corpus.jsonl/x"], 2, "cannot be made a folder for results"),
-        (["small", "--depth", "0"], 2, "k is 0; expected at least 1"),
         (["small", "--model", "st:nobody/nothing"], 3, "no sentence-transformers model 'nobody/nothing'"),
-        (["small", "--model", "openai:nowhere"], 2, "expected openai:URL#MODEL"),
         (["no/where"], 2, "no file or directory at no/where"),
     ],
 )
 def test_one_line_and_an_exit_code(home: Path, arguments: list[str], code: int, message: str) -> None:
-    done = run("evaluate", *arguments, "--model", "hash", cwd=home, HF_HUB_OFFLINE="1")
+    done = run("evaluate", *arguments, cwd=home, HF_HUB_OFFLINE="1")
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"minima": ["nonsense=0.1"]}, "expected measures such as nDCG@10"),
+        ({"modes": "magic"}, "no mode 'magic'"),
+        ({"modes": ","}, "names nothing"),
+        ({"max_tokens": [8]}, "max_tokens is 8; expected at least 16"),
+        ({"overlap_tokens": 8}, "without --max-tokens"),
+        ({"run_dir": Path("corpus.jsonl/x")}, "cannot be made a folder for results"),
+        ({"depth": 0}, "k is 0; expected at least 1"),
+        ({"models": ["openai:nowhere"]}, "expected openai:URL#MODEL"),
+    ],
+)
+def test_wrong_usage(
+    home: Path, settings: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(home / "small")
+    with pytest.raises(UsageError, match=message) as caught:
+        evaluate(".", **{"models": ["hash"], **settings})
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_a_sentence_transformers_model_from_index_to_answer(tmp_path: Path) -> None:
@@ -101,16 +120,15 @@ def test_a_sentence_transformers_model_from_index_to_answer(tmp_path: Path) -> N
     (tmp_path / "docs").mkdir()
     for word in ("fox", "dog"):
         (tmp_path / "docs" / f"{word}.txt").write_text(f"the lazy {word}\n")
-    made = run("index", "docs", "--model", f"st:{model}", "--json", cwd=tmp_path, HF_HUB_OFFLINE="1")
-    assert json.loads(made.stdout)["encoded"] == 2, made.stderr
+    index_directory(tmp_path / "docs", index=tmp_path / "indexes" / "docs", encoder=f"st:{model}")
     asked = run("query", "the lazy fox", "--mode", "dense", "-l", "-k", "1", cwd=tmp_path, HF_HUB_OFFLINE="1")
     assert (asked.stdout, asked.stderr) == ("fox.txt\n", "")
     refused = run("query", "fox", "--model", f"st:{other}", cwd=tmp_path, HF_HUB_OFFLINE="1")
     assert refused.returncode == 5
     assert f"was built with st:{model}@" in refused.stderr
+    # A folder that moved is the same model.
     model.rename(tmp_path / "moved")
-    gone = run("query", "fox", cwd=tmp_path, HF_HUB_OFFLINE="1")
-    assert gone.returncode == 3
-    assert "say where it is with --model PATH" in gone.stderr
-    found = run("query", "fox", "-l", "-k", "1", "--model", "st:moved", cwd=tmp_path, HF_HUB_OFFLINE="1")
-    assert found.stdout == "fox.txt\n", found.stderr
+    with pytest.raises(ModelNotFound, match="say where it is with --model PATH"):
+        Retriever.open(tmp_path / "indexes" / "docs").search("fox")
+    with Retriever.open(tmp_path / "indexes" / "docs", encoder=f"st:{tmp_path / 'moved'}") as retriever:
+        assert retriever.search("the lazy fox", k=1, mode="dense")[0].source == "fox.txt"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from c2vsearch.errors import InvalidConfig, InvalidDataset, MissingDependency
+from c2vsearch.errors import InvalidConfig, InvalidDataset, MissingDependency, SourceNotFound
 from c2vsearch.evaluation import CorpusDocument, Questions, Target, evaluate_models, mteb_dataset
 
 CORPUS = [
@@ -116,7 +116,10 @@ def test_a_name_is_measured_like_a_folder(package: object, tmp_path: Path, monke
 
 def test_without_the_package_the_line_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mteb", None)
-    with pytest.raises(MissingDependency, match=r"the MTEB task 'SciFact' needs .* pip install 'c2vsearch\[mteb\]'"):
+    line = r"the MTEB task 'SciFact' needs .* pip install 'c2vsearch\[mteb\]'"
+    with pytest.raises(MissingDependency, match=line):
+        Target.find("mteb:SciFact")
+    with pytest.raises(SourceNotFound, match=f"no file or directory at SciFact; if a task is meant: {line}"):
         Target.find("SciFact")
 
 
