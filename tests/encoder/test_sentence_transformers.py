@@ -60,6 +60,17 @@ def test_the_models_prompts_are_used(prompted: Path) -> None:
     np.testing.assert_array_equal(encoder.encode_queries(TEXTS, instruction="find a dog"), queries)
 
 
+def test_a_default_prompt_is_used_where_the_library_uses_it(tmp_path: Path) -> None:
+    place = save_tiny(tmp_path, prompts={"passage": "text : ", "other": "find : "})
+    settings = json.loads((place / "config_sentence_transformers.json").read_text())
+    for prompts in (settings["prompts"], {"other": "find : "}):
+        changed = {**settings, "prompts": prompts, "default_prompt_name": "other"}
+        (place / "config_sentence_transformers.json").write_text(json.dumps(changed))
+        encoder, model = load_encoder(f"st:{place}"), reference(place)
+        np.testing.assert_allclose(encoder.encode_documents(TEXTS), model.encode_document(TEXTS), atol=2e-6)
+        np.testing.assert_allclose(encoder.encode_queries(TEXTS), model.encode_query(TEXTS), atol=2e-6)
+
+
 def test_an_instruction_goes_before_the_query_of_a_model_without_a_prompt(folder: Path) -> None:
     encoder = load_encoder(f"st:{folder}")
     rows = encoder.encode_queries(["fox"], instruction="find a dog")
