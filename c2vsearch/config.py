@@ -80,6 +80,17 @@ class ChunkingConfig:
             f"({self.max_tokens})",
         )
 
+    @classmethod
+    def sized(cls, max_tokens: int, *, overlap_tokens: int | None = None) -> ChunkingConfig:
+        """Chunks of a size, with as much overlap and context as it has room for.
+
+        >>> ChunkingConfig.sized(256) == ChunkingConfig(), ChunkingConfig.sized(64).overlap_tokens
+        (True, 16)
+        """
+        overlap = min(cls.overlap_tokens, max_tokens // 4) if overlap_tokens is None else overlap_tokens
+        context = min(cls.context_tokens, max_tokens // 3)
+        return cls(max_tokens=max_tokens, overlap_tokens=overlap, context_tokens=context)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingConfig:

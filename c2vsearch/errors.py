@@ -15,6 +15,7 @@
         ├── CorruptFile           a file of an index or model is damaged
         ├── IncompatibleVersion   an index or model of another format version
         ├── InvalidDataset        queries or judgements that cannot be read
+        ├── EndpointFailed        an embeddings endpoint refuses, or answers what cannot be used
         ├── StorageFull           the disk is full; nothing committed was lost
         ├── OutOfDeviceMemory     the device cannot hold the batch or the index
         └── DivergedTraining      a loss or a gradient is not finite
@@ -118,6 +119,10 @@ class IncompatibleVersion(DataError):
 
 class InvalidDataset(DataError):
     """Queries or judgements that cannot be read."""
+
+
+class EndpointFailed(DataError):
+    """An embeddings endpoint cannot be reached, refuses, or answers what cannot be used."""
 
 
 class StorageFull(DataError):

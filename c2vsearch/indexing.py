@@ -138,11 +138,7 @@ def _loaded(name: str | Path, encoding: EncodingConfig) -> Encoder:
 
 def _fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:
     if chunking is None:
-        limit = min(ChunkingConfig.max_tokens, encoder.max_tokens)
-        overlap, context = ChunkingConfig.overlap_tokens, ChunkingConfig.context_tokens
-        return ChunkingConfig(
-            max_tokens=limit, overlap_tokens=min(overlap, limit // 4), context_tokens=min(context, limit // 4)
-        )
+        return ChunkingConfig.sized(min(ChunkingConfig.max_tokens, encoder.max_tokens))
     if chunking.max_tokens > encoder.max_tokens:
         name = encoder.fingerprint.name
         raise InvalidConfig(f"max_tokens is {chunking.max_tokens}; the model {name} reads at most {encoder.max_tokens}")

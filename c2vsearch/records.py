@@ -111,12 +111,12 @@ class FileReport:
 class Fingerprint:
     """What made a set of vectors. Two sets can be compared only if their fingerprints are equal.
 
-    ``revision`` is a hash over the model's files. ``precision`` is the arithmetic of the runtime
-    ("fp32", "int8"): it is recorded but does not make two encoders strangers, because the runtimes of one
-    revision agree by value within a stated tolerance.
+    ``revision`` is a hash over the model's files. Two fields are recorded and not compared: ``name`` says where the
+    model is found again, and the same files make the same vectors wherever they lie; ``precision`` is the arithmetic
+    of the runtime ("fp32", "int8"), and the runtimes of one revision agree by value within a stated tolerance.
     """
 
-    name: str
+    name: str = field(compare=False)
     revision: str
     dim: int
     pooling: str

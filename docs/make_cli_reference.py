@@ -23,9 +23,9 @@ escaped. `search` is another name of `query`. `C2VSEARCH_INDEX` stands in for `-
 | exit code | meaning |
 |---|---|
 | 0 | done, or something was found |
-| 1 | nothing was found (`query`), or some files failed (`index`) |
+| 1 | nothing was found (`query`), some files failed (`index`), or a mean is below `--min` (`evaluate`) |
 | 2 | wrong usage: an option, a query or a path that cannot be |
-| 3 | no index, no model, or a package that is not installed |
+| 3 | no index, no model, a package that is not installed, or an endpoint that fails |
 | 4 | another process is writing to the index |
 | 5 | the index was built with another model |
 | 6 | a file is damaged, or of a format this version does not read |

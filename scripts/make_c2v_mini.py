@@ -1,6 +1,6 @@
-"""Make c2v-mini: a MiniLM encoder, a residual projector and a small Llama decoder, warm-started and exported.
+r"""Make c2v-mini: a MiniLM encoder, a residual projector and a small Llama decoder, warm-started and exported.
 
-    python scripts/make_c2v_mini.py --texts DIR_OF_PAIRS --texts DIR_OF_PROSE --encoder MINILM_FOLDER \\
+    python scripts/make_c2v_mini.py --texts DIR_OF_PAIRS --texts DIR_OF_PROSE --encoder MINILM_FOLDER \
         --evaluation DIR_OF_SETS --out OUT
 
 Counts in how many texts each token stands (one text in ``--every``; texts that share a run of words with an
@@ -21,6 +21,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel
 
+from c2vsearch.evaluation import is_beir
 from c2vsearch.model.batch import collate
 from c2vsearch.model.causal2vec import Causal2Vec
 from c2vsearch.model.checkpoint import revision, save
@@ -101,7 +102,7 @@ def make(args: argparse.Namespace) -> str:
     tokenizer = TextTokenizer(model.spec, encoder=words, decoder=words)
     texts = list(read_texts(args.texts, args.every))
     if args.evaluation:
-        known = EvaluationTexts.read(sorted(path for path in args.evaluation.iterdir() if path.is_dir()))
+        known = EvaluationTexts.read(sorted(path for path in args.evaluation.iterdir() if is_beir(path)))
         texts = [text for text in texts if known.leak([text]) is None]
     frequencies = count(texts, words)
     chosen = np.random.default_rng(args.seed).choice(len(texts), min(args.sample, len(texts)), replace=False)

@@ -15,8 +15,8 @@ from c2vsearch.errors import C2VSearchError
 from c2vsearch.terminal import visible
 
 EPILOG = (
-    "Exit codes: 0 done or found, 1 nothing found or files failed, 2 wrong usage, 3 index, model or package missing, "
-    "4 index locked, 5 other model, 6 damaged or newer format, 7 disk full, 130 interrupted."
+    "Exit codes: 0 done or found, 1 nothing found, files failed or a mean below --min, 2 wrong usage, 3 index, model "
+    "or package missing, 4 index locked, 5 other model, 6 damaged or newer format, 7 disk full, 130 interrupted."
 )
 
 app = typer.Typer(

@@ -29,6 +29,9 @@ PACKAGES = (
     ("transformers", "transformers", "torch", "other models"),
     ("onnx", "onnx", "train", "export"),
     ("ir_measures", "ir-measures", "eval", "evaluate"),
+    ("matplotlib", "matplotlib", "eval", "evaluate --plots"),
+    ("sentence_transformers", "sentence-transformers", "st", "models named st:..."),
+    ("mteb", "mteb", "mteb", "evaluate on MTEB tasks"),
 )
 CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
 

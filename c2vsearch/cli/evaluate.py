@@ -1,33 +1,39 @@
-"""`c2vsearch evaluate`: measure an index, or a corpus, with questions and judgements."""
+"""`c2vsearch evaluate`: measure an index, or models on a corpus, with questions and judgements."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from c2vsearch.cli.console import messages, plain_table, print_json, results
-from c2vsearch.config import DEFAULT_MODEL
-from c2vsearch.errors import InvalidDataset
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig
+from c2vsearch.errors import InvalidConfig
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
-    from c2vsearch.evaluation import Comparison, Evaluation
+    from c2vsearch.evaluation import Comparison, Evaluation, Shortfall, Target
     from c2vsearch.retriever import Retriever
 
 EXAMPLES = """Examples:
 
 c2vsearch evaluate sample_corpora/handbook --compare dense,bm25,hybrid,rerank
 
-c2vsearch evaluate indexes/handbook --queries my/queries.jsonl --qrels my/qrels.tsv"""
+c2vsearch evaluate indexes/handbook --queries my/queries.jsonl --qrels my/qrels.tsv --min nDCG@10=0.6
+
+c2vsearch evaluate beir/scifact --model c2v-mini --model st:all-MiniLM-L6-v2 --compare dense --plots report
+
+c2vsearch evaluate NFCorpus --model openai:http://localhost:11434/v1#nomic-embed-text --compare dense,hybrid"""
+
+WIDE = 1000  # columns, where no screen sets them
 
 
 def evaluate(
-    target: Annotated[Path, typer.Argument(metavar="INDEX_OR_CORPUS", help="An index, a folder, or a BEIR folder.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="An index, a folder, a BEIR folder, or the name of an MTEB task.")
+    ],
     queries: Annotated[
         Path | None, typer.Option(help="JSON lines with _id and text; in the corpus by default.")
     ] = None,
@@ -36,85 +42,167 @@ def evaluate(
         str, typer.Option("--compare", metavar="MODES", help="Of dense, bm25, hybrid, rerank.")
     ] = "hybrid",
     measures: Annotated[str, typer.Option(help="As ir_measures writes them.")] = "nDCG@10,R@100,RR@10",
-    model: Annotated[str, typer.Option(help="The model, when a corpus has to be indexed first.")] = DEFAULT_MODEL,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", help=f"What a corpus is indexed with, as in index; repeatable. {DEFAULT_MODEL} by default."
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="Tokens of a chunk, at most; repeatable. A whole document of a BEIR corpus."),
+    ] = None,
+    overlap_tokens: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens a chunk repeats of the one before, with --max-tokens.")
+    ] = None,
+    depth: Annotated[int, typer.Option(metavar="N", help="Chunks looked at for each query.")] = 100,
+    instruction: Annotated[str | None, typer.Option(help="What the search is for, in your words.")] = None,
+    minima: Annotated[
+        list[str] | None,
+        typer.Option("--min", metavar="MEASURE=VALUE", help="Exit 1 when a mean is below; repeatable."),
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write TREC runs and the measures of each query.")
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw nDCG and recall by k and by document length.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Measure how well questions are answered. A corpus that is not an index is indexed in a temporary place first.
 
-    Documents are named by their path below the root, or by their _id in a BEIR corpus.
+    Documents are named by their path below the root, or by their _id in a BEIR corpus. The first row is tested against
+    each of the others. With --min, exit 1 when a mean of any row is below.
     """
-    from c2vsearch.evaluation import compare, read_questions
-    from c2vsearch.evaluation import evaluate as run
+    from c2vsearch.evaluation import Target, Threshold, compare_all, document_lengths, evaluate_models, shortfalls
 
-    questions = read_questions(*_judgements(target, queries, qrels))
-    with _opened(target, model) as retriever:
-        names = [name.strip() for name in measures.split(",")]
-        evaluations = run(retriever, questions, modes=[mode.strip() for mode in modes.split(",")], measures=names)
-    comparisons = [compare(evaluations[0], other, names[0]) for other in evaluations[1:]]
+    thresholds = [Threshold.parse(text) for text in minima or ()]
+    names = _names(measures)
+    sizes = _chunk_sizes(max_tokens or [], overlap_tokens)
+    _check_folders(run_dir, plots)
+    found = Target.find(target, queries=queries, qrels=qrels)
+    lengths: dict[str, int] = {}
+
+    def announce(model: str) -> None:
+        questions = len(found.questions.queries)
+        _say(f"{visible_line(found.name)} with {visible_line(model)}, {questions} queries ...")
+
+    def measure_lengths(retriever: Retriever) -> None:
+        if plots is not None and not lengths:
+            lengths.update(document_lengths(retriever))
+
+    measured = list(dict.fromkeys([*names, *(threshold.measure for threshold in thresholds)]))
+    evaluations = evaluate_models(
+        found, models or (), modes=_names(modes), measures=measured, chunk_sizes=sizes, depth=depth,
+        instruction=instruction, on_model=announce, on_open=measure_lengths,
+    )  # fmt: skip
+    comparisons = compare_all(evaluations, names[0])
+    missed = shortfalls(evaluations, thresholds)
+    _write(found, evaluations, lengths, run_dir=run_dir, plots=plots)
     if as_json:
-        print_json(_record(evaluations, comparisons, names))
-        return
-    console = results()
-    console.print(_table(evaluations, names))
-    console.print(f"{len(questions.queries)} queries; intervals hold 95 % of bootstrap means", style="dim")
-    for c in comparisons:
-        console.print(
-            f"{c.first} - {c.second}: {c.measure} {c.difference:+.4f}, p = {c.p_value:.3f} (paired permutation)",
-            style="dim",
-        )
+        print_json(_record(found, evaluations, comparisons, missed))
+    else:
+        _show(evaluations, comparisons)
+    for shortfall in missed:
+        sys.stderr.write(f"c2vsearch: {visible_line(str(shortfall))}\n")
+    if missed:
+        raise typer.Exit(1)
 
 
-def _judgements(target: Path, queries: Path | None, qrels: Path | None) -> tuple[Path, Path]:
-    found = (queries or target / "queries.jsonl", qrels or target / "qrels" / "test.tsv")
-    for path, option in zip(found, ("--queries", "--qrels"), strict=True):
-        if not path.is_file():
-            raise InvalidDataset(f"no file at {visible_line(str(path))}; name it with {option}")
-    return found
+def _names(text: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise InvalidConfig(f"{text!r} names nothing; expected names with commas between them")
+    return names
 
 
-def _record(evaluations: list[Evaluation], comparisons: list[Comparison], names: list[str]) -> dict[str, Any]:
-    modes = {
-        evaluation.mode: {
-            name: {"mean": evaluation.mean(name), "interval95": evaluation.interval(name)} for name in names
+def _chunk_sizes(max_tokens: list[int], overlap_tokens: int | None) -> list[ChunkingConfig | None]:
+    if not max_tokens:
+        if overlap_tokens is not None:
+            raise InvalidConfig("--overlap-tokens is given without --max-tokens; expected both")
+        return [None]
+    return [ChunkingConfig.sized(size, overlap_tokens=overlap_tokens) for size in dict.fromkeys(max_tokens)]
+
+
+def _check_folders(run_dir: Path | None, plots: Path | None) -> None:
+    """What would be found missing only after all the work."""
+    from c2vsearch.evaluation.plots import check_matplotlib
+    from c2vsearch.evaluation.runs import prepare_folder
+
+    if plots is not None:
+        check_matplotlib()
+    for folder in (run_dir, plots):
+        if folder is not None:
+            prepare_folder(folder)
+
+
+def _write(
+    target: Target, evaluations: list[Evaluation], lengths: dict[str, int], *, run_dir: Path | None, plots: Path | None
+) -> None:
+    from c2vsearch.evaluation import write_plots, write_runs
+
+    if run_dir is not None:
+        paths = write_runs(run_dir, evaluations, target.questions)
+        _say(f"{len(paths)} runs in {visible_line(str(run_dir))}")
+    if plots is not None:
+        *_, page = write_plots(plots, evaluations, target.questions, lengths, title=target.name)
+        _say(f"plots in {visible_line(str(page))}")
+
+
+def _say(text: str) -> None:
+    """One line on stderr, however long: what scripts read is not wrapped."""
+    messages().print(text, style="dim", soft_wrap=True)
+
+
+def _record(
+    target: Target, evaluations: list[Evaluation], comparisons: list[Comparison], missed: list[Shortfall]
+) -> dict[str, Any]:
+    rows = [
+        {
+            "model": evaluation.model,
+            "mode": evaluation.mode,
+            "measures": {
+                name: {"mean": evaluation.mean(name), "interval95": evaluation.interval(name)}
+                for name in evaluation.values
+            },
         }
         for evaluation in evaluations
-    }
-    differences = [
-        {"modes": [c.first, c.second], "measure": c.measure, "difference": c.difference, "p": c.p_value}
-        for c in comparisons
     ]
-    return {"queries": len(evaluations[0].queries), "modes": modes, "comparisons": differences}
+    first = {"model": evaluations[0].model, "mode": evaluations[0].mode}
+    differences = [
+        {
+            "first": first, "second": {"model": other.model, "mode": other.mode}, "measure": c.measure,
+            "difference": c.difference, "p": c.p_value, "p_holm": c.adjusted,
+        }
+        for c, other in zip(comparisons, evaluations[1:], strict=True)
+    ]  # fmt: skip
+    below = [
+        {"model": s.model, "mode": s.mode, "measure": s.threshold.measure, "least": s.threshold.least, "mean": s.mean}
+        for s in missed
+    ]
+    return {
+        "target": target.name, "queries": len(target.questions.queries), "results": rows, "comparisons": differences,
+        "below": below,
+    }  # fmt: skip
 
 
-@contextmanager
-def _opened(target: Path, model: str) -> Iterator[Retriever]:
-    from c2vsearch.collection.layout import versions
-    from c2vsearch.encoder import load_encoder
-    from c2vsearch.evaluation import index_corpus, is_beir
-    from c2vsearch.indexing import index_directory
-    from c2vsearch.retriever import Retriever
-
-    if versions(target):
-        with Retriever.open(target) as retriever:
-            yield retriever
-        return
-    with tempfile.TemporaryDirectory(prefix="c2vsearch-") as name:
-        place, encoder = Path(name) / "index", load_encoder(model)
-        messages().print(f"indexing {visible_line(str(target))} with {encoder.fingerprint.name} ...", style="dim")
-        if is_beir(target):
-            index_corpus(target / "corpus.jsonl", place, encoder=encoder)
-        else:
-            index_directory(target, index=place, encoder=encoder)
-        with Retriever.open(place, encoder=encoder) as retriever:
-            yield retriever
-
-
-def _table(evaluations: list[Evaluation], names: list[str]) -> Any:
-    table = plain_table("", *names, right=tuple(names))
+def _show(evaluations: list[Evaluation], comparisons: list[Comparison]) -> None:
+    console = results()
+    names = list(evaluations[0].values)
+    table = plain_table("model", "mode", *names, right=tuple(names))
     for evaluation in evaluations:
         cells = []
         for name in names:
             low, high = evaluation.interval(name)
             cells.append(f"{evaluation.mean(name):.4f} [{low:.3f}, {high:.3f}]")
-        table.add_row(evaluation.mode, *cells)
-    return table
+        table.add_row(visible_line(evaluation.model), evaluation.mode, *cells)
+    # Where there is no screen there is no width to keep to.
+    console.print(table, width=None if console.is_terminal else WIDE)
+    console.print(f"{len(evaluations[0].queries)} queries; intervals hold 95 % of bootstrap means", style="dim")
+    for c in comparisons:
+        corrected = f", {c.adjusted:.3f} after Holm" if len(comparisons) > 1 else ""
+        console.print(
+            f"{visible_line(c.first)} - {visible_line(c.second)}: {c.measure} {c.difference:+.4f}, p = {c.p_value:.3f}"
+            f"{corrected} (paired permutation)",
+            style="dim",
+        )

@@ -33,7 +33,9 @@ def index(
         Path | None,
         typer.Option("--index", envvar="C2VSEARCH_INDEX", help="Its place; ./indexes/<DIR name> by default."),
     ] = None,
-    model: Annotated[str, typer.Option(help="A bundled model by name, or the folder of one.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Option(help="A bundled model by name, the folder of one, st:NAME_OR_PATH or openai:URL#MODEL.")
+    ] = DEFAULT_MODEL,
     dim: Annotated[
         int | None, typer.Option(help="Shorter embeddings, for models trained for it; recorded in the index.")
     ] = None,
@@ -48,10 +50,14 @@ def index(
         bool, typer.Option("--no-ignore", help="Do not honour .gitignore and .c2vsearchignore.")
     ] = False,
     max_file_size: Annotated[str, typer.Option(metavar="SIZE", help="Skip larger files, e.g. 500kB, 20MB.")] = "20MB",
-    max_tokens: Annotated[int, typer.Option(help="Tokens of a chunk, at most.")] = ChunkingConfig.max_tokens,
-    overlap_tokens: Annotated[int, typer.Option(help="Tokens a chunk repeats of the one before, at most.")] = (
-        ChunkingConfig.overlap_tokens
-    ),
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(help=f"Tokens of a chunk, at most; {ChunkingConfig.max_tokens}, or as many as the model reads."),
+    ] = None,
+    overlap_tokens: Annotated[
+        int | None,
+        typer.Option(help=f"Tokens a chunk repeats of the one before, at most; {ChunkingConfig.overlap_tokens}."),
+    ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start again from nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
@@ -67,10 +73,7 @@ def index(
         hidden=hidden, ignore_files=not no_ignore, max_file_bytes=parse_size(max_file_size),
         include=tuple(include or ()), exclude=tuple(exclude or ()),
     )  # fmt: skip
-    chunking = ChunkingConfig(
-        max_tokens=max_tokens, overlap_tokens=overlap_tokens,
-        context_tokens=min(ChunkingConfig.context_tokens, max_tokens // 3),
-    )  # fmt: skip
+    chunking = chunk_sizes(max_tokens, overlap_tokens)
     encoding = EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision))
     interrupted = False
     with _progress(quiet=quiet or as_json) as on_progress:
@@ -89,6 +92,14 @@ def index(
         raise typer.Exit(130)
     if any(file.status == "failed" for file in report.files):
         raise typer.Exit(1)
+
+
+def chunk_sizes(max_tokens: int | None, overlap_tokens: int | None) -> ChunkingConfig | None:
+    """What was asked for; None leaves the sizes to the model."""
+    if max_tokens is None and overlap_tokens is None:
+        return None
+    size = ChunkingConfig.max_tokens if max_tokens is None else max_tokens
+    return ChunkingConfig.sized(size, overlap_tokens=overlap_tokens)
 
 
 def parse_size(text: str) -> int:

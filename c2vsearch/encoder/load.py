@@ -21,7 +21,10 @@ def load_encoder(
     name_or_path: str | Path = DEFAULT_MODEL, *, runtime: Runtime = "auto", precision: Precision = "auto",
     device: str = "auto", threads: int = 0, dim: int | None = None,
 ) -> Encoder:  # fmt: skip
-    """Open a model: the bundled ``c2v-mini``, a model folder, or ``hash``, the fake for tests.
+    """Open a model: the bundled ``c2v-mini``, a model folder, or one of another maker.
+
+    ``st:NAME_OR_PATH`` is any sentence-transformers model, ``openai:URL#MODEL`` any OpenAI-compatible endpoint, and
+    ``hash`` the fake for tests.
 
     Args:
         name_or_path: The model.
@@ -37,6 +40,7 @@ def load_encoder(
         ModelNotFound: No such model.
         MissingDependency: The runtime it needs is not installed.
         InvalidConfig: A setting the runtime or the model does not have.
+        EndpointFailed: An endpoint refuses, when it is first asked.
 
     >>> load_encoder("hash").encode_queries(["hello"]).shape
     (1, 64)
@@ -45,6 +49,8 @@ def load_encoder(
         raise InvalidConfig(f"runtime is {runtime!r}; expected one of {', '.join(RUNTIMES)}")
     if name_or_path == "hash":
         return HashEncoder() if dim is None else HashEncoder(dim=dim)
+    if (adapter := _adapter(str(name_or_path), device)) is not None:
+        return adapter
     folder = find_model(name_or_path)
     if runtime == "auto":
         runtime = _choose_runtime(folder, device, precision)
@@ -57,6 +63,19 @@ def load_encoder(
     from c2vsearch.encoder.torch_runtime import TorchEncoder
 
     return TorchEncoder(folder, device=device, precision=precision, dim=dim)
+
+
+def _adapter(name: str, device: str) -> Encoder | None:
+    """An encoder of another maker, chosen by the prefix of its name."""
+    if name.startswith("st:"):
+        from c2vsearch.encoder.sentence_transformers import SentenceTransformersEncoder
+
+        return SentenceTransformersEncoder(name.removeprefix("st:"), device=device)
+    if name.startswith("openai:"):
+        from c2vsearch.encoder.openai import OpenAIEncoder
+
+        return OpenAIEncoder(name)
+    return None
 
 
 def usable_cores() -> int:

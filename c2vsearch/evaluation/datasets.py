@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from c2vsearch.collection import CollectionWriter, SourceState
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder
-from c2vsearch.errors import InvalidDataset
+from c2vsearch.errors import InvalidConfig, InvalidDataset
 from c2vsearch.records import Chunk, Document
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
@@ -23,10 +23,43 @@ DOCUMENTS_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Queries by id, and for each the documents that answer it with how well (above 0)."""
+    """Queries by id, and for each the documents that answer it with how well (above 0).
+
+    ``own_ids`` says that a query may be a document of the corpus itself, under the same id: it is no answer then.
+    """
 
     queries: dict[str, str]
     qrels: dict[str, dict[str, int]]
+    own_ids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusDocument:
+    """A document of an evaluation set."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A corpus with its questions. ``documents`` can be gone through more than once."""
+
+    name: str
+    documents: Iterable[CorpusDocument]
+    questions: Questions
+
+
+@dataclass(frozen=True, slots=True)
+class BeirCorpus:
+    """The documents of a ``corpus.jsonl``, read anew each time they are gone through."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[CorpusDocument]:
+        for row in _objects(self.path):
+            yield CorpusDocument(row["_id"], str(row.get("title") or ""), row["text"])
 
 
 def is_beir(folder: Path) -> bool:
@@ -60,17 +93,40 @@ def read_questions(queries: Path, qrels: Path) -> Questions:
     return Questions({query: texts[query] for query in judged}, judged)
 
 
+def read_beir(folder: Path) -> Dataset:
+    """A BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
+
+    Raises:
+        InvalidDataset: A file is missing or a line of it cannot be read; the message has its number.
+    """
+    return Dataset(folder.name, BeirCorpus(folder / CORPUS), read_questions(folder / QUERIES, folder / QRELS))
+
+
 def index_corpus(corpus: Path, place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None) -> None:
-    """Index a BEIR corpus, each document under its id, so that published figures can be compared.
+    """`index_documents` for a BEIR ``corpus.jsonl``."""
+    index_documents(BeirCorpus(corpus), place, encoder=encoder, chunking=chunking)
+
+
+def index_documents(
+    documents: Iterable[CorpusDocument], place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None
+) -> None:
+    """Index the corpus of an evaluation set, each document under its id, so that published figures can be compared.
 
     Titles are embedded with the text, in front of it. By default a document is one chunk as long as the model reads.
+
+    Raises:
+        InvalidConfig: The chunks asked for are longer than the model reads.
+        InvalidDataset: A document cannot be read.
     """
-    settings = chunking or ChunkingConfig(max_tokens=encoder.max_tokens, overlap_tokens=0)
+    settings = chunking or ChunkingConfig.sized(encoder.max_tokens, overlap_tokens=0)
+    if settings.max_tokens > encoder.max_tokens:
+        name = encoder.fingerprint.name
+        raise InvalidConfig(f"max_tokens is {settings.max_tokens}; the model {name} reads at most {encoder.max_tokens}")
     with CollectionWriter.open(place, fingerprint=encoder.fingerprint, chunking=settings, rebuild=True) as writer:
         pending: list[Chunk] = []
-        for number, row in enumerate(_objects(corpus), start=1):
-            title, name = str(row.get("title") or ""), row["_id"]
-            document = Document(id=name, source=name, text=row["text"], kind="text", title=title)
+        for number, given in enumerate(documents, start=1):
+            name, title = given.id, given.title
+            document = Document(id=name, source=name, text=given.text, kind="text", title=title)
             if not document.text.strip():
                 document = Document(id=name, source=name, text=title or "(empty)", kind="text")
             chunks = chunk_document(document, tokenizer=encoder.tokenizer, config=settings)

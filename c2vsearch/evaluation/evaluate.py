@@ -1,13 +1,14 @@
 """Modes of one index against the same judgements, measured by ``ir_measures``.
 
-A document's score is that of its best chunk. A query without an answer counts as 0. Differences are tested on
-the queries in pairs, by permutation; intervals are bootstrapped. Both are seeded.
+A document's score is that of its best chunk. A query without an answer counts as 0. Intervals are bootstrapped with
+a seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from c2vsearch.config import SearchConfig
 from c2vsearch.errors import InvalidConfig
@@ -18,17 +19,25 @@ from c2vsearch.retriever import Retriever
 
 MODES = ("dense", "bm25", "hybrid", "rerank")
 MEASURES = ("nDCG@10", "R@100", "RR@10")
+DEPTH = 100
 RESAMPLES = 2000
 Run = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One mode: each measure for each query, in the order of ``queries``."""
+    """One mode of one model: each measure for each query, in the order of ``queries``, and the run they are of."""
 
     mode: str
     queries: tuple[str, ...]
     values: dict[str, tuple[float, ...]]
+    model: str = ""
+    run: Run = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """Model and mode in one line."""
+        return f"{self.model} {self.mode}".strip()
 
     def mean(self, measure: str) -> float:
         """The mean over all judged queries."""
@@ -44,25 +53,10 @@ class Evaluation:
         return float(low), float(high)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How two modes differ in one measure: mean difference, and how often chance alone does as well."""
-
-    first: str
-    second: str
-    measure: str
-    difference: float
-    p_value: float
-
-
 def evaluate(
-    retriever: Retriever,
-    questions: Questions,
-    *,
-    modes: Sequence[str] = ("hybrid",),
-    measures: Sequence[str] = MEASURES,
-    depth: int = 100,
-) -> list[Evaluation]:
+    retriever: Retriever, questions: Questions, *, modes: Sequence[str] = ("hybrid",),
+    measures: Sequence[str] = MEASURES, depth: int = DEPTH, instruction: str | None = None, model: str | None = None,
+) -> list[Evaluation]:  # fmt: skip
     """Search every question in every mode and measure.
 
     Args:
@@ -70,21 +64,39 @@ def evaluate(
         questions: Queries and judgements; documents are named by their source.
         modes: Of "dense", "bm25", "hybrid", "rerank" (hybrid, reranked).
         measures: Names as ``ir_measures`` writes them.
-        depth: Chunks a run holds for each query.
+        depth: Chunks a run holds for each query; more than the default for measures deep in the run when documents
+            have many chunks.
+        instruction: What the search is for; the model's default task by default.
+        model: What the evaluations call the model; its name by default.
 
     Raises:
         InvalidConfig: An unknown mode or measure.
         MissingDependency: ``ir_measures`` is not installed.
     """
+    check_modes(modes)
+    parse_measures(measures)
+    name = retriever.collection.manifest.fingerprint.name if model is None else model
+    runs = {
+        mode: run_queries(retriever, questions.queries, mode, depth=depth, instruction=instruction) for mode in modes
+    }
+    return [measure_run(mode, run, questions, measures, model=name) for mode, run in runs.items()]
+
+
+def check_modes(modes: Sequence[str]) -> None:
+    """Refuse an unknown mode.
+
+    >>> check_modes(["dense", "magic"])
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: no mode 'magic'; expected some of dense, bm25, hybrid, rerank
+    """
     if unknown := [mode for mode in modes if mode not in MODES]:
         raise InvalidConfig(f"no mode {unknown[0]!r}; expected some of {', '.join(MODES)}")
-    return [
-        measure_run(mode, run_queries(retriever, questions.queries, mode, depth=depth), questions, measures)
-        for mode in modes
-    ]
 
 
-def run_queries(retriever: Retriever, queries: Mapping[str, str], mode: str, *, depth: int) -> Run:
+def run_queries(
+    retriever: Retriever, queries: Mapping[str, str], mode: str, *, depth: int, instruction: str | None = None
+) -> Run:
     """The documents found for each query, with the score of their best chunk.
 
     ``depth`` is that of the chunks, and the legs contribute what they do by default: with more, scores would be
@@ -94,7 +106,7 @@ def run_queries(retriever: Retriever, queries: Mapping[str, str], mode: str, *, 
         k=depth, mode="hybrid" if mode == "rerank" else mode, rerank=mode == "rerank",  # type: ignore[arg-type]
     )  # fmt: skip
     names, texts = list(queries), list(queries.values())
-    found = retriever.search_batch_with(texts, config, highlight=False)
+    found = retriever.search_batch_with(texts, config, instruction=instruction, highlight=False)
     return {name: _documents(hits) for name, hits in zip(names, found, strict=True)}
 
 
@@ -105,27 +117,41 @@ def _documents(hits: Sequence[Hit]) -> dict[str, float]:
     return best
 
 
-def measure_run(mode: str, run: Run, questions: Questions, measures: Sequence[str]) -> Evaluation:
-    """Measure one run; the judged queries it lacks count as 0."""
+def parse_measures(measures: Sequence[str]) -> dict[str, Any]:
+    """Measures of ``ir_measures`` by the names they were given.
+
+    Raises:
+        InvalidConfig: There is no such measure.
+        MissingDependency: ``ir_measures`` is not installed.
+    """
     library = require("ir_measures", extra="eval", purpose="measuring search quality")
     try:
-        parsed = {name: library.parse_measure(name) for name in measures}
-    except (NameError, ValueError, SyntaxError) as error:
+        return {name: library.parse_measure(name) for name in measures}
+    except (NameError, ValueError, SyntaxError, TypeError) as error:
         raise InvalidConfig(f"{error}; expected measures such as {', '.join(MEASURES)}") from error
-    names = {str(measure): name for name, measure in parsed.items()}
-    found: dict[str, dict[str, float]] = {name: {} for name in measures}
-    for metric in library.iter_calc(list(parsed.values()), questions.qrels, run):
-        found[names[str(metric.measure)]][metric.query_id] = metric.value
+
+
+def measure_run(mode: str, run: Run, questions: Questions, measures: Sequence[str], *, model: str = "") -> Evaluation:
+    """Measure one run; the judged queries it lacks count as 0."""
+    parsed = parse_measures(measures)
+    if questions.own_ids:
+        run = {query: {name: score for name, score in found.items() if name != query} for query, found in run.items()}
+    values = per_query(run, questions.qrels, parsed)
     order = tuple(questions.queries)
-    return Evaluation(mode, order, {name: tuple(found[name].get(query, 0.0) for query in order) for name in measures})
+    table = {name: tuple(values[name].get(query, 0.0) for query in order) for name in measures}
+    return Evaluation(mode, order, table, model, run)
 
 
-def compare(first: Evaluation, second: Evaluation, measure: str, *, seed: int = 0) -> Comparison:
-    """Two-sided paired permutation test: signs of the differences are flipped at random."""
-    import numpy as np
-
-    differences = np.array(first.values[measure]) - np.array(second.values[measure])
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (RESAMPLES, len(differences)))
-    extreme = np.abs((signs * differences).mean(axis=1)) >= abs(differences.mean()) - 1e-12
-    p_value = (1 + int(extreme.sum())) / (RESAMPLES + 1)
-    return Comparison(first.mode, second.mode, measure, float(differences.mean()), p_value)
+def per_query(
+    run: Run, qrels: Mapping[str, Mapping[str, int]], parsed: Mapping[str, Any]
+) -> dict[str, dict[str, float]]:
+    """Each parsed measure for each query of a run, by the names the measures were given."""
+    library = require("ir_measures", extra="eval", purpose="measuring search quality")
+    names: dict[str, list[str]] = {}
+    for name, measure in parsed.items():
+        names.setdefault(str(measure), []).append(name)
+    found: dict[str, dict[str, float]] = {name: {} for name in parsed}
+    for metric in library.iter_calc(list(parsed.values()), qrels, run):
+        for name in names[str(metric.measure)]:
+            found[name][metric.query_id] = metric.value
+    return found

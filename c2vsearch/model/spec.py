@@ -56,7 +56,9 @@ class ModelSpec:
         if self.max_tokens < 1:
             raise InvalidConfig(f"max_tokens is {self.max_tokens}; expected at least 1")
         if self.window_tokens is not None and not 1 <= self.window_tokens <= self.max_tokens:
-            raise InvalidConfig(f"window_tokens is {self.window_tokens}; expected from 1 to max_tokens ({self.max_tokens})")
+            raise InvalidConfig(
+                f"window_tokens is {self.window_tokens}; expected from 1 to max_tokens ({self.max_tokens})"
+            )
         for half in ("encoder", "decoder"):
             if "model_type" not in getattr(self, half) or "hidden_size" not in normal_sizes(getattr(self, half)):
                 raise InvalidConfig(f"{half} has no model_type or hidden_size; expected a transformers configuration")
