@@ -18,6 +18,7 @@ from c2vsearch.encoder import load_encoder
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.model.checkpoint import find_model
 from c2vsearch.model.spec import read_spec
+from c2vsearch.terminal import visible_line
 from c2vsearch.training.adaptation import KINDS, Gain, Kind, PairRanks, adaptation_pairs, evaluate_pairs, gain
 from c2vsearch.training.config import (
     DataSettings,
@@ -114,7 +115,9 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
 
     settings = config or AdaptConfig()
     if out.exists():
-        raise InvalidConfig(f"{out} exists; expected a place where nothing is: give another --out, or remove it")
+        raise InvalidConfig(
+            f"{visible_line(str(out))} exists; expected a place where nothing is: give another --out, or remove it"
+        )
     start = find_model(settings.model)
     with Collection.open(index) as collection:
         found = adaptation_pairs(
@@ -140,7 +143,7 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
 
 
 def _train(config: TrainingConfig) -> Path:
-    from c2vsearch.training.train import train
+    from c2vsearch.training import train
 
     return train(config).folder
 
