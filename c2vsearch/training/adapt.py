@@ -35,6 +35,7 @@ from c2vsearch.training.pairs import Pair
 Train = Callable[[TrainingConfig], Path]  # runs a configuration and gives the folder of the trained model
 PAIRS, MINED, RUN, MODEL, REPORT = "pairs.jsonl", "mined.jsonl", "run", "model", "report.json"
 RECALL_AT = (1, 10)
+MINING_DEPTH = 1000  # the positives of sentences taken out score low: what lies clearly below them is far down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,7 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
     encoder = load_encoder(settings.model)
     before = evaluate_pairs(encoder, found.held_out)
     write_lines(out / PAIRS, map(_row, found.train))
-    mining = MiningConfig(negatives=1, same_group="exclude", drop_few=True)
+    mining = MiningConfig(negatives=1, depth=MINING_DEPTH, same_group="exclude", drop_few=True)
     mined = mine([out / PAIRS], out / MINED, encoder=encoder, config=mining).mined
     trained = (train or _train)(recipe(settings, pairs=mined, out=out))
     blended = out / RUN / "blended"
