@@ -6,18 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from c2vsearch.cli.console import messages, plain_table, print_json, results
+from c2vsearch.cli.train import progress_line, quiet_libraries
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
     from c2vsearch.training.adapt import AdaptConfig, Adapted
+    from c2vsearch.training.config import TrainingConfig
 
 
 def run_adapt(index: Path, out: Path, config: AdaptConfig, *, as_json: bool) -> bool:
     """Adapt, say what came of it on stdout, and give whether it is better."""
+    from c2vsearch.training import train
     from c2vsearch.training.adapt import adapt, record, verdict
 
-    messages(quiet=as_json).print(f"pairs from {visible_line(str(index))} ...", style="dim")
-    adapted = adapt(index, out, config=config)
+    def train_with_progress(training: TrainingConfig) -> Path:
+        quiet_libraries()
+        with progress_line(training.training.steps, quiet=as_json) as report:
+            return train(training, report=report).folder
+
+    messages(quiet=as_json).print(f"making pairs from {visible_line(str(index))} and measuring ...", style="dim")
+    adapted = adapt(index, out, config=config, train=train_with_progress)
     if as_json:
         print_json(record(adapted))
         return adapted.gain.better

@@ -1,4 +1,4 @@
-"""`c2vsearch train`: train a model from a configuration."""
+"""`c2vsearch train`: train a model from a configuration, or adapt one to an index."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from c2vsearch.cli.console import messages, results
+from c2vsearch.config import DEFAULT_MODEL
+from c2vsearch.errors import InvalidConfig
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
@@ -26,21 +28,44 @@ c2vsearch train recipes/c2v-mini.toml --set training.steps=200 --set data.files=
 
 c2vsearch train recipes/e5-qwen3-0.6b.toml --out runs/qwen3 --resume
 
-accelerate launch -m c2vsearch train recipes/e5-mistral-7b.toml"""
+accelerate launch -m c2vsearch train recipes/e5-mistral-7b.toml
+
+c2vsearch train --adapt indexes/handbook --out runs/handbook"""
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to train, on what, how.")],
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG.toml]", help="What to train, on what, how.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run, in place of training.output.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Another value; repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of the run.")] = False,
+    adapt: Annotated[
+        Path | None, typer.Option(metavar="INDEX", help="Instead of a configuration: adapt --model to this index.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="With --adapt: the model to start from.")] = DEFAULT_MODEL,
+    held_out: Annotated[float, typer.Option(help="With --adapt: the share of documents to measure with.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="With --adapt: of the split and the training.")] = 0,
+    max_steps: Annotated[int, typer.Option(help="With --adapt: steps at most.")] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="With --adapt: the outcome as JSON.")] = False,
 ) -> None:
     """Train a Causal2Vec model on pairs of texts.
 
     The run's folder gets checkpoints, log.jsonl, curves, and at the end model/, which every verb takes as --model.
+
+    With --adapt the pairs are made from an index, and the model is measured on documents held out before and after;
+    the exit code is 1 when it is not shown to be better.
     """
+    if adapt is not None:
+        if config is not None or settings or resume or out is None:
+            raise InvalidConfig("--adapt INDEX needs --out DIR, and takes no configuration, --set or --resume")
+        from c2vsearch.cli.adapt import run_adapt
+        from c2vsearch.training.adapt import AdaptConfig
+
+        how = AdaptConfig(model=model, held_out=held_out, seed=seed, max_steps=max_steps)
+        raise typer.Exit(0 if run_adapt(adapt, out, how, as_json=as_json) else 1)
+    if config is None:
+        raise InvalidConfig("nothing to train; expected a CONFIG.toml (see recipes/), or --adapt INDEX")
     from c2vsearch.training import read_config
 
     run = read_config(config, settings=settings or ())

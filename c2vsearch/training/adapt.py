@@ -18,6 +18,7 @@ from c2vsearch.encoder import load_encoder
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.model.checkpoint import find_model
 from c2vsearch.model.spec import read_spec
+from c2vsearch.terminal import visible_line
 from c2vsearch.training.adaptation import KINDS, Gain, Kind, PairRanks, adaptation_pairs, evaluate_pairs, gain
 from c2vsearch.training.config import (
     DataSettings,
@@ -34,6 +35,7 @@ from c2vsearch.training.pairs import Pair
 Train = Callable[[TrainingConfig], Path]  # runs a configuration and gives the folder of the trained model
 PAIRS, MINED, RUN, MODEL, REPORT = "pairs.jsonl", "mined.jsonl", "run", "model", "report.json"
 RECALL_AT = (1, 10)
+MINING_DEPTH = 1000  # the positives of sentences taken out score low: what lies clearly below them is far down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,9 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
 
     settings = config or AdaptConfig()
     if out.exists():
-        raise InvalidConfig(f"{out} exists; expected a place where nothing is: give another --out, or remove it")
+        raise InvalidConfig(
+            f"{visible_line(str(out))} exists; expected a place where nothing is: give another --out, or remove it"
+        )
     start = find_model(settings.model)
     with Collection.open(index) as collection:
         found = adaptation_pairs(
@@ -123,7 +127,7 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
     encoder = load_encoder(settings.model)
     before = evaluate_pairs(encoder, found.held_out)
     write_lines(out / PAIRS, map(_row, found.train))
-    mining = MiningConfig(negatives=1, same_group="exclude", drop_few=True)
+    mining = MiningConfig(negatives=1, depth=MINING_DEPTH, same_group="exclude", drop_few=True)
     mined = mine([out / PAIRS], out / MINED, encoder=encoder, config=mining).mined
     trained = (train or _train)(recipe(settings, pairs=mined, out=out))
     blended = out / RUN / "blended"
@@ -140,7 +144,7 @@ def adapt(index: Path, out: Path, *, config: AdaptConfig | None = None, train: T
 
 
 def _train(config: TrainingConfig) -> Path:
-    from c2vsearch.training.train import train
+    from c2vsearch.training import train
 
     return train(config).folder
 

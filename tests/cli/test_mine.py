@@ -75,3 +75,14 @@ def test_what_cannot_be_is_one_line(home: Path, arguments: list[str], code: int,
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (home / "o").exists()
+
+
+def test_adapting_says_what_it_needs(home: Path) -> None:
+    for arguments in (["--adapt", "index"], ["c.toml", "--adapt", "index", "--out", "o"], []):
+        done = run("train", *arguments, cwd=home)
+        assert done.returncode == 2
+        assert "--adapt INDEX" in done.stderr
+    done = run("train", "--adapt", "no-index", "--out", "o", cwd=home)
+    assert done.returncode == 3
+    assert "no-index" in done.stderr
+    assert not (home / "o").exists()
