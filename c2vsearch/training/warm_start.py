@@ -14,6 +14,8 @@ How a decoder of the Llama type does it, in the residual stream of width H:
   which is a function of the token's embedding. This is regression over the vocabulary; no text is needed.
 - The second layer's query is a constant, so that EOS weighs tokens of the text by their keys alone. C, EOS and
   tokens of the instruction have keys far below, and BOS a low one, which C attends to: it takes the marker off C.
+- What EOS carries of itself is as large as the bag of words and the same in every text. Biases take it off, exactly,
+  where weights in int8 would leave noise of the bag's own size.
 
 The halves of the final concatenation weigh what their lengths before the last norm say; ``rms_norm_eps`` is large
 enough (`NORM_EPS`) that the last norm keeps some of the difference.
@@ -93,9 +95,7 @@ def warm_start(
     _check(model)
     markers = _unused_directions(torch.cat([_words(model, table), sample]))
     _clear(model, seed)
-    with torch.no_grad():
-        model.projector.down.bias.copy_(MARKER * (markers[0] - markers[1]))
-        _mark_text(model, markers)
+    _mark_text(model, markers, sample)
     reader = _Reader(model, table, markers, bag_scale)
     reader.fit(sample, epochs=epochs, seed=seed, batch_size=batch_size, learning_rate=learning_rate)
     reader.install()
@@ -146,10 +146,14 @@ def _clear(model: Causal2Vec, seed: int) -> None:
     model.projector.down.weight.zero_()
 
 
-def _mark_text(model: Causal2Vec, markers: Tensor) -> None:
-    """The first layer's attention: whoever sees C gets the second marker."""
+@torch.no_grad()
+def _mark_text(model: Causal2Vec, markers: Tensor, sample: Tensor) -> None:
+    """The first layer's attention: whoever sees C gets the second marker. Its bias takes EOS's own vector off."""
     attention = model.decoder.layers[0].self_attn
-    at_context = _length(model, torch.tensor([1.0, MARKER, MARKER])) * MARKER
+    own = model.decoder.get_input_embeddings().weight[model.spec.eos_token_id]
+    model.projector.down.bias.copy_(MARKER * markers[0] + own)
+    attention.o_proj.bias.copy_(-own)
+    at_context = float((_norm(model, sample + model.projector.down.bias) @ markers[0]).mean())
     for row in _slow_rows(model):
         size = _logit_share(model, SHARPNESS)
         attention.q_proj.weight[row] = 0.0
@@ -160,13 +164,9 @@ def _mark_text(model: Causal2Vec, markers: Tensor) -> None:
     attention.o_proj.weight[:, 0] = MARKER * markers[1]
 
 
-def _length(model: Causal2Vec, parts: Tensor) -> float:
-    """What RMSNorm multiplies a vector of orthogonal parts with."""
-    return float((parts.square().sum() / model.spec.hidden + _eps(model)) ** -0.5)
-
-
-def _eps(model: Causal2Vec) -> float:
-    return float(model.spec.decoder["rms_norm_eps"])
+def _norm(model: Causal2Vec, hidden: Tensor) -> Tensor:
+    """RMSNorm with unit weights. Shape: (N, H)."""
+    return hidden * torch.rsqrt(hidden.square().mean(dim=-1, keepdim=True) + float(model.spec.decoder["rms_norm_eps"]))
 
 
 def _slow_rows(model: Causal2Vec) -> Iterator[int]:
@@ -192,20 +192,18 @@ class _Reader(nn.Module):
         self.key, self.value = nn.Linear(width, 1), nn.Linear(width, width)
         self.mlp = model.decoder.layers[0].mlp
         tokens = model.decoder.get_input_embeddings().weight.detach()
-        self.words = tokens[table.first :]
-        self.bos, self.eos = tokens[model.spec.bos_token_id], tokens[model.spec.eos_token_id]
-        common = table.frequencies[table.first :] + 5
-        self.importance = (common**0.35) / (common**0.35).mean()
-        # Markers are no part of the bag of words, and every word takes the second one off EOS.
+        own = tokens[model.spec.eos_token_id]
+        self.words, self.bos = tokens[table.first :] - own, tokens[model.spec.bos_token_id] - own
+        common = (table.frequencies[table.first :] + 5) ** 0.35
+        self.importance = common / common.mean()
         vectors = table.vectors[table.first :]
-        vectors = F.normalize(vectors - vectors @ markers.T @ markers, dim=1)
-        self.vectors = vectors - MARKER / bag_scale * markers[1]
+        self.vectors = F.normalize(vectors - vectors @ markers.T @ markers, dim=1)  # markers are not words
         weights = table.log_weights[table.first :]
         self.keys = weights - (self.importance * weights).mean()
 
     def fit(self, sample: Tensor, *, epochs: int, seed: int, batch_size: int, learning_rate: float) -> None:
         """Regression over the vocabulary, from the linear solution on."""
-        self._start_linear()
+        self._start_linear(sample)
         generator = torch.Generator().manual_seed(seed)
         parameters = [*self.mlp.parameters(), *self.key.parameters(), *self.value.parameters()]
         optimizer = torch.optim.Adam(parameters, lr=learning_rate)
@@ -224,43 +222,33 @@ class _Reader(nn.Module):
 
     def error(self, chosen: Tensor, contexts: Tensor) -> Tensor:
         """How far words, words of an instruction, C, EOS and BOS are from what they should be."""
-        words, context = self.words[chosen], contexts + MARKER * self.markers[0]
-        kinds = [words + MARKER * self.markers[1], words[:256], context, self.eos[None] + MARKER * self.markers[1],
-                 self.bos[None]]  # fmt: skip
+        words, mark = self.words[chosen], MARKER * self.markers[1]
+        kinds = [words + mark, words[:256], contexts + MARKER * self.markers[0] + mark, mark[None], self.bos[None]]
+        sizes = [len(kind) for kind in kinds]
         inputs = torch.cat(kinds)
-        added = self.mlp(self.norm(inputs))
-        hidden = (inputs + added).split([len(kind) for kind in kinds])
-        key, value = self.read(torch.cat(hidden))
-        keys, values = key.split([len(kind) for kind in kinds]), value.split([len(kind) for kind in kinds])
+        added = self.mlp(_norm(self.model, inputs))
+        normed = _norm(self.model, inputs + added)
+        keys, values = self.key(normed)[:, 0].split(sizes), self.value(normed).split(sizes)
+        _, _, at_context, at_eos, _ = added.split(sizes)
         weight = self.importance[chosen]
-        off_context = added[len(words) + len(kinds[1]) :][: len(contexts)]
         marker_off = -MARKER / self.bag_scale * self.markers[0]
         terms = [
             (weight * (values[0] - self.vectors[chosen]).square().sum(dim=1)).mean(),
             4.0 * (weight * (keys[0] - self.keys[chosen]).square()).mean(),
             *(0.02 * F.relu(part - HIDDEN_KEY).square().mean() for part in keys[1:4]),
-            5.0 * off_context.square().sum(dim=1).mean(),
-            5.0 * (hidden[3] - MARKER * self.markers[1]).square().sum(),
+            5.0 * (at_context.square().sum(dim=1).mean() + at_eos.square().sum()),
             0.02 * (keys[4] - BOS_KEY).square().sum(),
             (values[4] - marker_off).square().sum(),
         ]
         return torch.stack(terms).sum()
 
-    def read(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Key logit and value of each row. Shape: (N, H) -> (N,), (N, H)."""
-        normed = self.norm(hidden)
-        return self.key(normed)[:, 0], self.value(normed)
-
-    def norm(self, hidden: Tensor) -> Tensor:
-        """RMSNorm with unit weights."""
-        return hidden * torch.rsqrt(hidden.square().mean(dim=-1, keepdim=True) + _eps(self.model))
-
     @torch.no_grad()
-    def _start_linear(self) -> None:
+    def _start_linear(self, sample: Tensor) -> None:
         """Key and value as the weighted least-squares solution without an MLP, which is closed at C."""
-        at_context = _length(self.model, torch.tensor([1.0, MARKER])) * MARKER
+        contexts = sample + MARKER * (self.markers[0] + self.markers[1])
+        at_context = float((_norm(self.model, contexts) @ self.markers[0]).mean())
         self.mlp.gate_proj.weight.sub_(10.0 * self.markers[0] / at_context)
-        normed = self.norm(self.words + MARKER * self.markers[1])
+        normed = _norm(self.model, self.words + MARKER * self.markers[1])
         inputs = torch.cat([normed, torch.ones(len(normed), 1)], dim=1)
         weighted = (inputs * self.importance[:, None]).T / len(inputs)
         targets = torch.cat([self.vectors, self.keys[:, None]], dim=1)
@@ -272,8 +260,16 @@ class _Reader(nn.Module):
 
     @torch.no_grad()
     def install(self) -> None:
-        """Put key and value into the second layer, the same in every head."""
+        """Put key and value into the second layer, the same in every head; its bias takes the rest off EOS."""
         attention = self.model.decoder.layers[1].self_attn
+        mark = (MARKER * self.markers[1])[None]
+        words = self.words + mark
+        normed = _norm(self.model, words + self.mlp(_norm(self.model, words)))
+        weight = (self.importance * self.keys.exp())[:, None]
+        self.value.bias.sub_((weight * (self.value(normed) - self.vectors)).sum(dim=0) / weight.sum())
+        rest = self.mlp(_norm(self.model, mark))[0]
+        attention.o_proj.bias.copy_(-mark[0] - rest)
+        self.model.projector.down.bias.add_(rest)
         share = _logit_share(self.model, 1.0)
         for row in _slow_rows(self.model):
             attention.q_proj.weight[row] = 0.0
