@@ -24,14 +24,15 @@ from transformers import AutoModel
 from c2vsearch.evaluation import is_beir
 from c2vsearch.model.batch import collate
 from c2vsearch.model.causal2vec import Causal2Vec
-from c2vsearch.model.checkpoint import revision, save
+from c2vsearch.model.checkpoint import load, revision, save
 from c2vsearch.model.onnx_graph import write_graphs
 from c2vsearch.model.spec import ModelSpec
 from c2vsearch.model.tokens import TextTokenizer
 from c2vsearch.training.leaks import EvaluationTexts
-from c2vsearch.training.warm_start import NORM_EPS, token_table, warm_start
+from c2vsearch.training.warm_start import NORM_EPS, calibrate, token_table, warm_start
 
 MAX_CHARS = 1500
+CALIBRATED = 400  # texts
 FIRST_WORD = 999  # rows before it are special and unused tokens
 
 
@@ -56,7 +57,7 @@ def make_spec(encoder: dict[str, object], *, layers: int, width: int) -> ModelSp
     return ModelSpec(
         name="c2v-mini", version="1", encoder={key: encoder[key] for key in keep}, decoder=decoder, max_tokens=510,
         window_tokens=126, bos_token_id=101, eos_token_id=102, encoder_pooling="mean", projector_residual=True,
-        tied_token_embeddings=True,
+        tied_token_embeddings=True, float_layers=("decoder.layers.0.mlp.gate_proj",),
     )  # fmt: skip
 
 
@@ -111,6 +112,11 @@ def make(args: argparse.Namespace) -> str:
     table = token_table(embeddings, frequencies, texts=len(texts), first=FIRST_WORD, exponent=args.exponent)
     warm_start(model, table, sample, bag_scale=args.bag_scale, epochs=args.epochs, seed=args.seed)
     save(model, args.out, tokenizers=tokenizer, int8=True)
+    rounded = load(args.out)
+    known = [texts[index] for index in sorted(chosen)][:CALIBRATED]
+    batch = collate([text.clipped(model.spec.window) for text in tokenizer.tokenize(known)])
+    calibrate(rounded, table, batch, sample[:CALIBRATED], bag_scale=args.bag_scale)
+    save(rounded, args.out, tokenizers=tokenizer, int8=True)
     write_graphs(args.out, model.spec)
     print(f"{len(texts)} texts counted, {len(sample)} encoded")
     return revision(args.out)

@@ -235,7 +235,7 @@ class _Graph:
 
     def linears(self, hidden: str, names: list[str]) -> list[str]:
         """Linear layers over one input, which is quantised once for all of them."""
-        if self.precision == "fp32":
+        if self.precision == "fp32" or names[0].startswith(self.spec.float_layers):
             return [self.float_linear(hidden, name) for name in names]
         quantized, scale, zero = (self.name("quantized") for _ in range(3))
         self.nodes.append(helper.make_node("DynamicQuantizeLinear", [hidden], [quantized, scale, zero]))

@@ -29,7 +29,8 @@ class ModelSpec:
     ``context_first`` puts the contextual token before the instruction instead of after it: under a causal
     mask its own state then cannot depend on the instruction. ``max_tokens`` counts tokens of a text in
     either tokenizer, special tokens and instruction left out; longer texts than ``window_tokens`` are encoded in
-    windows of at most so many, where the model represents short texts better than long ones.
+    windows of at most so many, where the model represents short texts better than long ones. ``float_layers`` are
+    the linear layers, by the start of their names, whose inputs int8 would spoil: the int8 graph multiplies in float32.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelSpec:
     context_first: bool = False
     pooling: Pooling = "concat"
     tied_token_embeddings: bool = False
+    float_layers: tuple[str, ...] = ()
     query_template: str = QUERY_TEMPLATE
     document_template: str = ""
     default_task: str = DEFAULT_TASK
@@ -145,6 +147,6 @@ def read_spec(folder: Path) -> ModelSpec:
     if unknown := sorted(set(data) - known):
         raise InvalidConfig(f"{path} has unknown keys: {', '.join(unknown)}")
     try:
-        return ModelSpec(**data)
+        return ModelSpec(**data | {"float_layers": tuple(data.get("float_layers", ()))})
     except TypeError as error:
         raise CorruptFile(f"{path} is incomplete: {error}") from error

@@ -14,8 +14,8 @@ How a decoder of the Llama type does it, in the residual stream of width H:
   which is a function of the token's embedding. This is regression over the vocabulary; no text is needed.
 - The second layer's query is a constant, so that EOS weighs tokens of the text by their keys alone. C, EOS and
   tokens of the instruction have keys far below, and BOS a low one, which C attends to: it takes the marker off C.
-- What EOS carries of itself is as large as the bag of words and the same in every text. Biases take it off, exactly,
-  where weights in int8 would leave noise of the bag's own size.
+- What EOS carries of itself is as large as the bag of words and the same in every text. Biases take it off, where
+  weights in int8 would leave noise of the bag's own size; `calibrate` takes off what is still left, measured on texts.
 
 The halves of the final concatenation weigh what their lengths before the last norm say; ``rms_norm_eps`` is large
 enough (`NORM_EPS`) that the last norm keeps some of the difference.
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from c2vsearch.errors import InvalidConfig
-from c2vsearch.model.causal2vec import Causal2Vec
+from c2vsearch.model.causal2vec import Batch, Causal2Vec
 
 NORM_EPS = 2e-4
 MARKER = 0.5  # length of either marker, beside C's unit length
@@ -223,7 +223,9 @@ class _Reader(nn.Module):
     def error(self, chosen: Tensor, contexts: Tensor) -> Tensor:
         """How far words, words of an instruction, C, EOS and BOS are from what they should be."""
         words, mark = self.words[chosen], MARKER * self.markers[1]
-        kinds = [words + mark, words[:256], contexts + MARKER * self.markers[0] + mark, mark[None], self.bos[None]]
+        # EOS never arrives exactly as planned: it has to be passed on from around that place as well.
+        around = mark * torch.linspace(0.9, 1.1, 32)[:, None] + 0.02 * contexts[:32]
+        kinds = [words + mark, words[:256], contexts + MARKER * self.markers[0] + mark, around, self.bos[None]]
         sizes = [len(kind) for kind in kinds]
         inputs = torch.cat(kinds)
         added = self.mlp(_norm(self.model, inputs))
@@ -236,7 +238,7 @@ class _Reader(nn.Module):
             (weight * (values[0] - self.vectors[chosen]).square().sum(dim=1)).mean(),
             4.0 * (weight * (keys[0] - self.keys[chosen]).square()).mean(),
             *(0.02 * F.relu(part - HIDDEN_KEY).square().mean() for part in keys[1:4]),
-            5.0 * (at_context.square().sum(dim=1).mean() + at_eos.square().sum()),
+            5.0 * (at_context.square().sum(dim=1).mean() + at_eos.square().sum(dim=1).mean()),
             0.02 * (keys[4] - BOS_KEY).square().sum(),
             (values[4] - marker_off).square().sum(),
         ]
@@ -279,3 +281,27 @@ class _Reader(nn.Module):
         attention.v_proj.weight.copy_(self.value.weight)
         attention.v_proj.bias.copy_(self.value.bias)
         attention.o_proj.weight.copy_(self.bag_scale * torch.eye(self.model.spec.hidden))
+
+
+@torch.inference_mode()
+def calibrate(model: Causal2Vec, table: TokenTable, batch: Batch, pooled: Tensor, *, bag_scale: float) -> None:
+    """Take off EOS what its bag of words has too much in the mean over some texts.
+
+    Args:
+        model: After `warm_start`, with the rounding it is stored with.
+        table: What the bag of words should sum.
+        batch: The texts. Shape: B of them.
+        pooled: Their encoder vectors. Shape: (B, H).
+        bag_scale: As in `warm_start`.
+    """
+    seen: list[Tensor] = []
+    hook = model.decoder.norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.decode(pooled, batch, pooled)
+    hook.remove()
+    rows = torch.arange(len(pooled))
+    at_eos = seen[0][rows, batch.eos_position]
+    places = torch.arange(batch.decoder_ids.shape[1])[None]
+    text = (places > batch.context_position[:, None]) & (places < batch.eos_position[:, None])
+    weights = table.log_weights[batch.decoder_ids].exp() * text  # (B, T)
+    bags = (weights[:, :, None] * table.vectors[batch.decoder_ids]).sum(dim=1) / weights.sum(dim=1, keepdim=True)
+    model.decoder.layers[1].self_attn.o_proj.bias.sub_((at_eos - bag_scale * bags).mean(dim=0))
