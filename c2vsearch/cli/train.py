@@ -77,7 +77,9 @@ def train(
 def run_training(config: TrainingConfig, *, resume: bool) -> Trained:
     """Train with a line of progress, and say where the model is."""
     from c2vsearch.training import train as run
+    from c2vsearch.training.train import check_packages
 
+    check_packages()
     quiet_libraries()
     first = os.environ.get("RANK", "0") == "0"
     with progress_line(config.training.steps, quiet=not first) as report:

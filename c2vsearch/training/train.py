@@ -68,8 +68,7 @@ def train(config: TrainingConfig, *, resume: bool = False, report: Report | None
         OutOfDeviceMemory: The device cannot hold a part of the batch.
         MissingDependency: The extra ``train`` is not installed.
     """
-    for package in ("torch", "transformers", "sentence_transformers", "accelerate", "datasets"):
-        require(package, extra="train", purpose="training")
+    check_packages()
     output = Path(config.training.output)
     record = {**config.to_record(), "files": _data_record(config)}
     checkpoint = _checkpoint(output, record, resume=resume)
@@ -83,6 +82,16 @@ def train(config: TrainingConfig, *, resume: bool = False, report: Report | None
         check_weights(sets, getattr(config.data, key), key)
     with _out_of_memory(config):
         return _run(config, record, sets, held_out, checkpoint, report)
+
+
+def check_packages() -> None:
+    """Say before an hour of work what is not installed.
+
+    Raises:
+        MissingDependency: One of the packages of the extra ``train``.
+    """
+    for package in ("torch", "transformers", "sentence_transformers", "accelerate", "datasets", "peft", "matplotlib"):
+        require(package, extra="train", purpose="training")
 
 
 def _run(  # the order of a run, with everything it needs
