@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from c2vsearch.errors import MissingDependency
@@ -32,3 +35,20 @@ installed; run: pip install 'c2vsearch[pdf]'
             f"{purpose} needs the package {module.split('.')[0]!r}, which is not installed; "
             f"run: pip install 'c2vsearch[{extra}]'"
         ) from error
+
+
+@contextmanager
+def hushed(package: str) -> Iterator[None]:
+    """Errors alone from the logger of a package: its warnings would stand around the one line that is ours.
+
+    >>> with hushed("some.package"):
+    ...     logging.getLogger("some.package").isEnabledFor(logging.WARNING)
+    False
+    """
+    logger = logging.getLogger(package)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from c2vsearch.encoder.instructions import query_prompt
 from c2vsearch.encoder.protocol import Tokenizer
 from c2vsearch.encoder.windows import encode_in_windows
 from c2vsearch.errors import CorruptFile, InvalidConfig, InvalidQuery, ModelNotFound, OutOfDeviceMemory
-from c2vsearch.optional import require
+from c2vsearch.optional import hushed, require
 from c2vsearch.records import Fingerprint
 
 Rows = NDArray[np.float32]
@@ -138,7 +138,7 @@ def _load(name: str, device: str) -> Any:
     if local and not any((Path(name) / file).is_file() for file in ("modules.json", "config.json")):
         raise ModelNotFound(f"{name} has no modules.json; expected the folder of a sentence-transformers model")
     try:
-        with _quiet():
+        with _quiet(), hushed("huggingface_hub"):
             return _open(name, device, cached=local or _cached_file(name) is not None)
     except Exception as error:  # the libraries below raise OSError, ValueError, KeyError, their own and others' errors
         reason = " ".join(str(error).split())[:200]
@@ -154,6 +154,8 @@ def _open(name: str, device: str, *, cached: bool) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
 
+    if not cached:
+        _reach_hub(name)
     kinds = {"dtype": torch.float32} if device == "cpu" else {}
     try:
         return SentenceTransformer(name, device=device, local_files_only=cached, model_kwargs=kinds)
@@ -177,6 +179,19 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _repository(name: str) -> str:
+    return name if "/" in name else f"sentence-transformers/{name}"
+
+
+def _reach_hub(name: str) -> None:
+    """Fail at once where there is no network; file by file it would be tried again and again."""
+    from huggingface_hub import model_info
+    from huggingface_hub.errors import HfHubHTTPError
+
+    with suppress(HfHubHTTPError):  # the hub answers: whatever it has to say, it says again below
+        model_info(_repository(name), timeout=10)
+
+
 def _cached_file(name: str) -> Path | None:
     """A file of the hub's cache that says how the model is put together; None when that is not known yet.
 
@@ -185,7 +200,7 @@ def _cached_file(name: str) -> Path | None:
     """
     from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
-    repository = name if "/" in name else f"sentence-transformers/{name}"
+    repository = _repository(name)
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
     try:
         modules = try_to_load_from_cache(repository, "modules.json", cache_dir=cache)

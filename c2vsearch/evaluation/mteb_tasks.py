@@ -16,7 +16,7 @@ from typing import Any
 
 from c2vsearch.errors import InvalidConfig, InvalidDataset
 from c2vsearch.evaluation.datasets import CorpusDocument, Dataset, Questions
-from c2vsearch.optional import require
+from c2vsearch.optional import hushed, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ def _subset(task: Any, subset: str) -> str:
 
 def _loaded(task: Any) -> Any:
     try:
-        task.load_data()
+        with hushed("huggingface_hub"):
+            task.load_data()
         task.convert_v1_dataset_format_to_v2(num_proc=None)
     except Exception as error:  # the libraries below raise their own and others' errors, network and all
         reason = " ".join(str(error).split())[:200]
