@@ -21,6 +21,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel
 
+from c2vsearch.encoder.windows import windows
 from c2vsearch.evaluation import is_beir
 from c2vsearch.model.batch import collate
 from c2vsearch.model.causal2vec import Causal2Vec
@@ -57,7 +58,7 @@ def make_spec(encoder: dict[str, object], *, layers: int, width: int) -> ModelSp
     return ModelSpec(
         name="c2v-mini", version="1", encoder={key: encoder[key] for key in keep}, decoder=decoder, max_tokens=510,
         window_tokens=126, bos_token_id=101, eos_token_id=102, encoder_pooling="mean", projector_residual=True,
-        tied_token_embeddings=True, float_layers=("decoder.layers.0.mlp.gate_proj",),
+        tied_token_embeddings=True, float_layers=("decoder.layers.0.mlp",),
     )  # fmt: skip
 
 
@@ -81,11 +82,10 @@ def count(texts: list[str], tokenizer: Tokenizer) -> torch.Tensor:
 
 @torch.inference_mode()
 def encoder_vectors(model: Causal2Vec, tokenizer: TextTokenizer, texts: list[str]) -> torch.Tensor:
-    """The encoder's unit vectors of texts cut to one window. Shape: (N, H)."""
+    """The encoder's unit vectors of texts of one window. Shape: (N, H)."""
     rows = []
     for start in range(0, len(texts), 32):
-        tokenized = [text.clipped(model.spec.window) for text in tokenizer.tokenize(texts[start : start + 32])]
-        batch = collate(tokenized)
+        batch = collate(tokenizer.tokenize(texts[start : start + 32]))
         states = model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask).last_hidden_state
         rows.append(model.pool_encoder(states, batch.encoder_mask))
     return torch.cat(rows)
@@ -107,14 +107,14 @@ def make(args: argparse.Namespace) -> str:
         texts = [text for text in texts if known.leak([text]) is None]
     frequencies = count(texts, words)
     chosen = np.random.default_rng(args.seed).choice(len(texts), min(args.sample, len(texts)), replace=False)
-    sample = encoder_vectors(model, tokenizer, [texts[index] for index in sorted(chosen)])
+    cut = [windows(texts[index], tokenizer=tokenizer, max_tokens=model.spec.window)[0][0] for index in sorted(chosen)]
+    sample = encoder_vectors(model, tokenizer, cut)
     embeddings = model.encoder.get_input_embeddings().weight.detach()
     table = token_table(embeddings, frequencies, texts=len(texts), first=FIRST_WORD, exponent=args.exponent)
     warm_start(model, table, sample, bag_scale=args.bag_scale, epochs=args.epochs, seed=args.seed)
     save(model, args.out, tokenizers=tokenizer, int8=True)
     rounded = load(args.out)
-    known = [texts[index] for index in sorted(chosen)][:CALIBRATED]
-    batch = collate([text.clipped(model.spec.window) for text in tokenizer.tokenize(known)])
+    batch = collate(tokenizer.tokenize(cut[:CALIBRATED]))
     calibrate(rounded, table, batch, sample[:CALIBRATED], bag_scale=args.bag_scale)
     save(rounded, args.out, tokenizers=tokenizer, int8=True)
     write_graphs(args.out, model.spec)

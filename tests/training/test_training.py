@@ -1,4 +1,4 @@
-"""Losses against their formulas, the warm start against the encoder, pairs against a hand-written file."""
+"""Losses against their formulas, pairs against a hand-written file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,8 @@ import pytest
 import torch
 
 from c2vsearch.errors import InvalidDataset
-from c2vsearch.model.batch import collate
-from c2vsearch.model.tokens import TextTokenizer
 from c2vsearch.training.losses import distillation, info_nce
 from c2vsearch.training.pairs import Pair, batches, read_pairs
-from c2vsearch.training.warm_start import warm_start
-from tests.tiny_models import make_model, make_spec, make_tokenizer
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -40,30 +36,6 @@ def test_distillation_is_zero_only_for_the_same_ranking() -> None:
     expected = (p * (p / q).log()).sum(dim=1).mean().item()
     actual = distillation(-scores, scores, temperature=0.1, teacher_temperature=0.1).item()
     assert actual == pytest.approx(expected, rel=1e-4)
-
-
-def test_warm_start_equals_the_encoder() -> None:
-    """Before any step, both halves rank texts as the encoder does."""
-    model = make_model(make_spec(projector_residual=True, tied_token_embeddings=True))
-    for layer in model.decoder.layers:
-        for norm in (layer.input_layernorm, layer.post_attention_layernorm):
-            torch.nn.init.ones_(norm.weight)
-    torch.nn.init.ones_(model.decoder.norm.weight)
-    torch.nn.init.zeros_(model.projector.down.weight)
-    tokenizer = TextTokenizer(model.spec, encoder=make_tokenizer(), decoder=make_tokenizer())
-    texts = ["the quick brown fox", "a lazy dog .", "find a query that answers", "jumps over the dog : text"]
-    batch = collate(tokenizer.tokenize(texts))
-    with torch.inference_mode():
-        encoded = model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask)
-        expected = model.pool_encoder(encoded.last_hidden_state, batch.encoder_mask)
-    words = torch.nn.functional.normalize(model.encoder.get_input_embeddings().weight.detach(), dim=1)
-    warm_start(model, torch.cat([words, expected.repeat(50, 1)]), marker_scale=0.5, sharpness=20.0)
-    with torch.inference_mode():
-        states = model.states(batch)
-    for half in (states.context, states.eos):
-        rows = torch.nn.functional.normalize(half, dim=1)
-        correlation = np.corrcoef((rows @ rows.T).flatten(), (expected @ expected.T).flatten())[0, 1]
-        assert correlation > 0.95
 
 
 def test_pairs_are_read(tmp_path: Path) -> None:
