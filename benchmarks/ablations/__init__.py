@@ -1,0 +1,1 @@
+"""Parts of the ablation study: backbone, variants, one run, the table."""
