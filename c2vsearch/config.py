@@ -136,7 +136,7 @@ class IndexingConfig:
 class SearchConfig:
     """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
 
-    ``lexical_weight`` is what the best keyword score is worth beside the cosine (`c2vsearch.search.fusion`),
+    ``lexical_weight`` is what a full keyword score is worth beside the cosine (`c2vsearch.search.fusion`),
     ``rerank_weight`` the share of the second look in a reranked score; both were chosen over evaluation sets
     together (docs/benchmarks.md).
 
@@ -151,7 +151,7 @@ class SearchConfig:
     mode: Mode = "hybrid"
     rerank: bool = False
     rerank_candidates: int = 20
-    lexical_weight: float = 0.16
+    lexical_weight: float = 0.17
     rerank_weight: float = 0.3
 
     def __post_init__(self) -> None:

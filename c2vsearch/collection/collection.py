@@ -119,6 +119,10 @@ class Collection:
             found.append(RowScore(Row(self._numbers[layout.shard_name(stem)], int(row)), score))
         return sorted(found, key=lambda item: (-item.score, item.row))
 
+    def text_ceiling(self, query: str) -> float:
+        """The most BM25 could give for a query."""
+        return self._lexical.ceiling(query) if self._lexical is not None else 0.0
+
     def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> list[float]:
         """The cosine of some live rows with a unit query, in their order. Shape: query (D,)."""
         found: dict[Row, float] = {}

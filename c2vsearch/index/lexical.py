@@ -8,6 +8,7 @@ statistics of the whole index, not of a segment of ours.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -127,6 +128,19 @@ class LexicalIndex:
         result = self._searcher.search(query, limit=limit, count=False)
         found = [(self._searcher.doc(address)["key"][0], float(score)) for score, address in result.hits]
         return sorted(found, key=lambda item: (-item[1], item[0]))
+
+    def ceiling(self, query: str) -> float:
+        """The most BM25 could give for a query: every term, as often as it likes.
+
+        Terms the index does not know count as the rarest there are: a query whose telling words are missing
+        matches little of itself, however well its other words do.
+        """
+        documents = len(self)
+        total = 0.0
+        for term, count in query_terms(query).items():
+            holding = self._searcher.doc_freq("body", term)
+            total += count * (K1 + 1) * math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
+        return total
 
 
 def _change(directory: Path, added: Iterable[tuple[str, Chunk]], removed: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ Scores = Mapping[Key, float]
 # Chosen with the weight over evaluation sets together: docs/benchmarks.md.
 USUAL_WORDS = 5
 MOST_WEIGHT = 3.0  # times the weight, for the longest queries
-SHARPNESS = 1.5
+BEST_SHARE = 0.85
 
 
 def reciprocal_rank(runs: Sequence[Scores[Key]], *, rrf_k: int) -> dict[Key, float]:
@@ -27,29 +27,32 @@ def reciprocal_rank(runs: Sequence[Scores[Key]], *, rrf_k: int) -> dict[Key, flo
     return fused
 
 
-def weighted(dense: Scores[Key], lexical: Scores[Key], *, lexical_weight: float, words: int) -> dict[Key, float]:
-    """``(cosine + w * lexical) / (1 + w)``, the lexical score scaled to the best of its list.
+def weighted(
+    dense: Scores[Key], lexical: Scores[Key], *, lexical_weight: float, words: int, ceiling: float
+) -> dict[Key, float]:
+    """``(cosine + w * lexical**2) / (1 + w)``, the lexical score scaled by the query's own measure.
 
-    The more words a query has, the more a match of its words says: w grows with their number. A text that matches
-    half as well as the best one is far less than half as likely an answer, so scaled scores are raised to a power.
-    Neither depends on how many candidates there are, and cosines stay what they are (compare Bruch et al., TOIS
-    2023, on convex combinations).
+    BM25 scores have no fixed range. Dividing by the best of the list makes a list of poor matches look as sure as
+    one of good ones; dividing by the ceiling, what a text holding every word of the query many times would get, makes
+    all matches of a long query look poor. A weighted geometric mean of the two is used. A text that matches half as
+    well as the best is far less than half as likely an answer: hence the square. And the more words a query has, the
+    more a match of its words says: w grows with their number. Nothing depends on how many candidates there are, and
+    cosines stay what they are (compare Bruch et al., TOIS 2023, on convex combinations).
 
     Args:
         dense: The cosine of every candidate of either leg.
         lexical: BM25 scores; a key it lacks counts as 0.
-        lexical_weight: What the best lexical match of a query of `USUAL_WORDS` words is worth, in cosine.
+        lexical_weight: What a full lexical score for a query of `USUAL_WORDS` words is worth, in cosine.
         words: Words of the query that are looked up, each as often as it stands there.
+        ceiling: The most BM25 could give for this query.
 
-    >>> weighted({"a": 0.9, "b": 0.5}, {"b": 4.0}, lexical_weight=0.25, words=5)
+    >>> weighted({"a": 0.9, "b": 0.5}, {"b": 4.0}, lexical_weight=0.25, words=5, ceiling=4.0)
     {'a': 0.72, 'b': 0.6}
     """
-    weight = lexical_weight * min((words / USUAL_WORDS) ** 0.5, MOST_WEIGHT)
-    best = max(lexical.values(), default=0.0) or 1.0
-    return {
-        key: (score + weight * (lexical.get(key, 0.0) / best) ** SHARPNESS) / (1 + weight)
-        for key, score in dense.items()
-    }
+    weight = lexical_weight * min(words / USUAL_WORDS, MOST_WEIGHT)
+    best = max(lexical.values(), default=0.0)
+    scale = best**BEST_SHARE * max(ceiling, best) ** (1 - BEST_SHARE) or 1.0
+    return {key: (score + weight * (lexical.get(key, 0.0) / scale) ** 2) / (1 + weight) for key, score in dense.items()}
 
 
 def convex(first: Scores[Key], second: Scores[Key], *, weight: float) -> dict[Key, float]:

@@ -78,7 +78,10 @@ def _fused(
     only_lexical = [row for row in stages["bm25"] if row not in stages["dense"]]
     cosines = stages["dense"] | dict(zip(only_lexical, collection.cosines(only_lexical, vector), strict=True))
     words = sum(query_terms(query).values())
-    return weighted(cosines, stages["bm25"], lexical_weight=config.lexical_weight, words=words)
+    return weighted(
+        cosines, stages["bm25"], lexical_weight=config.lexical_weight, words=words,
+        ceiling=collection.text_ceiling(query),
+    )  # fmt: skip
 
 
 def _ranked(scores: Mapping[Row, float]) -> list[Row]:

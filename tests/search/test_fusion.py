@@ -24,19 +24,24 @@ def test_fusion_neither_adds_nor_loses(first: dict[int, float], second: dict[int
 
 @given(st.dictionaries(st.integers(0, 9), st.floats(-1, 1)), st.floats(0, 1))
 def test_fusion_with_no_words_keeps_the_order(cosines: dict[int, float], weight: float) -> None:
-    fused = weighted(cosines, {}, lexical_weight=weight, words=5)
+    fused = weighted(cosines, {}, lexical_weight=weight, words=5, ceiling=0.0)
     assert sorted(fused, key=lambda key: (fused[key], key)) == sorted(cosines, key=lambda key: (fused[key], key))
     for key, cosine in cosines.items():
         assert fused[key] == pytest.approx(cosine / (1 + weight))
 
 
 def test_weighted_by_hand() -> None:
-    fused = weighted({"a": 0.8, "b": 0.6, "c": 0.1}, {"b": 9.0, "c": 4.0}, lexical_weight=0.2, words=20)
-    assert fused == pytest.approx({"a": 0.8 / 1.4, "b": (0.6 + 0.4) / 1.4, "c": (0.1 + 0.4 * 8 / 27) / 1.4})
+    lexical = {"b": 9.0, "c": 4.0}
+    fused = weighted({"a": 0.8, "b": 0.6, "c": 0.1}, lexical, lexical_weight=0.2, words=10, ceiling=36.0)
+    scale = 9**0.85 * 36**0.15
+    expected = {"a": 0.8, "b": 0.6 + 0.4 * (9 / scale) ** 2, "c": 0.1 + 0.4 * (4 / scale) ** 2}
+    assert fused == pytest.approx({key: score / 1.4 for key, score in expected.items()})
 
 
 def test_the_weight_of_words_is_bounded() -> None:
-    long, longer = (weighted({"a": 0.5}, {"a": 2.0}, lexical_weight=0.1, words=words) for words in (45, 4500))
+    long, longer = (
+        weighted({"a": 0.5}, {"a": 2.0}, lexical_weight=0.1, words=words, ceiling=2.0) for words in (15, 4500)
+    )
     assert long == longer == pytest.approx({"a": 0.8 / 1.3})
 
 
