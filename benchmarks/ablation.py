@@ -26,6 +26,7 @@ from ablations.backbone import (
     make_decoder,
     pretrain,
     read_prose,
+    resume,
 )
 from ablations.cost import costs
 from ablations.run import (
@@ -94,11 +95,11 @@ class Study:
 
     def pretrain(self) -> dict[str, float]:
         """Train the backbone, or take it from where it is."""
-        path = self.args.work / "backbone.json"
+        path, config = self.args.work / "backbone.json", self.backbone_config
+        if path.exists() and resume(self.decoder, self.args.work, config) == config.steps:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
         texts = read_prose(self.args.prose)
-        reached = pretrain(
-            self.decoder, texts, self.tokenizer, self.backbone_config, end=self.texts.eos, out=self.args.work
-        )
+        reached = pretrain(self.decoder, texts, self.tokenizer, config, end=self.texts.eos, out=self.args.work)
         path.write_text(json.dumps(reached), encoding="utf-8")
         return reached
 

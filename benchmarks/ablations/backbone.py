@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from transformers import AutoModel, LlamaConfig, LlamaModel
 
 HELD_OUT_BLOCKS = 64
+SAVE_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +98,9 @@ def pack(texts: list[str], tokenizer: Tokenizer, *, blocks: int, block_tokens: i
     random.Random(seed).shuffle(order)
     ids: list[int] = []
     for number in order:
+        ids += [*tokenizer.encode(texts[number], add_special_tokens=False).ids, end]
         if len(ids) >= blocks * block_tokens:
             return torch.tensor(ids[: blocks * block_tokens]).reshape(blocks, block_tokens)
-        ids += [*tokenizer.encode(texts[number], add_special_tokens=False).ids, end]
     raise SystemExit(f"the prose has {len(ids)} tokens; expected {blocks * block_tokens}: give more or fewer steps")
 
 
@@ -144,7 +145,7 @@ def pretrain(
     held_out, blocks = blocks[:HELD_OUT_BLOCKS], blocks[HELD_OUT_BLOCKS:]
     trained = [parameter for parameter in decoder.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
-    first, began = _resume(decoder, optimizer, out, config), time.perf_counter()
+    first, began = resume(decoder, out, config, optimizer=optimizer), time.perf_counter()
     for step in range(first, config.steps):
         torch.manual_seed(config.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
@@ -158,7 +159,7 @@ def pretrain(
         optimizer.step()
         if (step + 1) % 20 == 0:
             print(f"backbone step {step + 1} loss {loss.item():.3f} s {time.perf_counter() - began:.0f}", flush=True)
-        if (step + 1) % 100 == 0 or step + 1 == config.steps:
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == config.steps:
             _save(decoder, optimizer, out, config, step + 1)
     with torch.no_grad():
         losses = [language_model_loss(decoder, part, sampled=None).item() for part in held_out.split(8)]
@@ -177,12 +178,20 @@ def _save(decoder: LlamaModel, optimizer: torch.optim.Optimizer, out: Path, conf
     (out / "backbone.part").replace(out / "backbone.pt")
 
 
-def _resume(decoder: LlamaModel, optimizer: torch.optim.Optimizer, out: Path, config: BackboneConfig) -> int:
+def resume(
+    decoder: LlamaModel, out: Path, config: BackboneConfig, *, optimizer: torch.optim.Optimizer | None = None
+) -> int:
+    """Fill the decoder (and the optimizer) from ``out/backbone.pt``; the steps it has seen, 0 without one.
+
+    Raises:
+        SystemExit: It was trained with other settings.
+    """
     if not (out / "backbone.pt").exists():
         return 0
     state = torch.load(out / "backbone.pt", weights_only=True)
     if state["config"] != asdict(config):
         raise SystemExit(f"{out / 'backbone.pt'} was trained with {state['config']}; expected {asdict(config)}")
     decoder.load_state_dict(state["decoder"], strict=False)
-    optimizer.load_state_dict(state["optimizer"])
+    if optimizer is not None:
+        optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])

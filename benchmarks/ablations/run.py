@@ -80,6 +80,7 @@ class TextEncoder:
 
     def __init__(self, encoder: torch.nn.Module, texts: Texts, *, frozen: bool) -> None:
         self.encoder, self.texts, self.frozen = encoder.requires_grad_(not frozen), texts, frozen
+        encoder.get_input_embeddings().requires_grad_(False)  # token vectors stand still in every variant
         self._known: dict[tuple[str, int], Tensor] = {}
 
     def vectors(self, texts: Sequence[str], limit: int, *, remember: bool) -> Tensor:
@@ -90,7 +91,7 @@ class TextEncoder:
         with torch.no_grad():
             for start in range(0, len(missing), BATCH_TEXTS):
                 part = missing[start : start + BATCH_TEXTS]
-                rows = self._encode(part, limit).float()
+                rows = self._encode(part, limit)
                 self._known |= {(text, limit): row for text, row in zip(part, rows, strict=True)}
         return torch.stack([self._known[text, limit] for text in texts])
 
@@ -98,7 +99,7 @@ class TextEncoder:
         rows = [[self.texts.cls, *self.texts.ids(text, limit), self.texts.eos] for text in texts]
         batch = collate([TokenSequence(tuple(row), None, ((0,),)) for row in rows])
         with torch.autocast("cpu", torch.bfloat16):
-            return mean_pool(self.encoder, batch.ids, batch.mask)
+            return mean_pool(self.encoder, batch.ids, batch.mask).float()
 
 
 class Model:

@@ -136,8 +136,8 @@ class Embedder(nn.Module):
             position_ids=torch.arange(batch.ids.shape[1])[None, :].expand_as(batch.ids),
             use_cache=False,
         ).last_hidden_state  # (B, T, H)
-        pooled = torch.einsum("bpt,bth->bph", batch.pools, hidden.float())
-        return nn.functional.normalize(pooled.flatten(1), dim=1)
+        with torch.autocast("cpu", enabled=False):  # cosines in bfloat16 would tie
+            return nn.functional.normalize(torch.bmm(batch.pools, hidden.float()).flatten(1), dim=1)
 
 
 def both_ways(mask: Tensor) -> Tensor:
