@@ -18,6 +18,7 @@ from c2vsearch.optional import require
 # Whoever changes how text becomes terms changes this name: an index of another analysis is refused by it.
 ANALYSIS = "words-nfkc-fold-stem-en-cjk-bigrams-2"
 MAX_QUERY_TERMS = 512
+LOOKUP_WORDS = 3
 MAX_WORD_BYTES = 129  # the hex digits of a SHA-512 are still a word; a longer run is data, not language
 
 _UNSPACED = re.compile(
@@ -62,6 +63,16 @@ def query_terms(text: str) -> Counter[str]:
     counts = Counter(_terms().analyze(" ".join(kept)))
     # A query as long as a book is cut to its most frequent terms.
     return counts if len(counts) <= MAX_QUERY_TERMS else Counter(dict(counts.most_common(MAX_QUERY_TERMS)))
+
+
+def is_lookup(text: str) -> bool:
+    """Whether a query only names something, a term, a person, an error code: a few words, none of them a stop word.
+
+    >>> is_lookup("Jools Pemberton"), is_lookup("who is Jools Pemberton?")
+    (True, False)
+    """
+    words = _words().analyze(prepared(text))
+    return len(words) <= LOOKUP_WORDS and not any(word in _STOP_WORDS for word in words)
 
 
 def terms_analyzer() -> Any:

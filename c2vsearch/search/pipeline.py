@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from c2vsearch.collection import Collection, Row
 from c2vsearch.config import SearchConfig
 from c2vsearch.errors import InvalidQuery
-from c2vsearch.index.analysis import query_terms
+from c2vsearch.index.analysis import is_lookup, query_terms
 from c2vsearch.records import Chunk, Hit, StageScore
-from c2vsearch.search.fusion import convex, scaled, weighted
+from c2vsearch.search.fusion import USUAL_WORDS, convex, scaled, weighted
 from c2vsearch.search.highlight import Span, best_sentences
 from c2vsearch.search.rerank import Reranker
 
@@ -77,7 +77,8 @@ def _fused(
     """Both legs as one, with the true cosine of what only the lexical leg found."""
     only_lexical = [row for row in stages["bm25"] if row not in stages["dense"]]
     cosines = stages["dense"] | dict(zip(only_lexical, collection.cosines(only_lexical, vector), strict=True))
-    words = sum(query_terms(query).values())
+    # Who looks up a name means that word: few words say little in a question, but everything here.
+    words = USUAL_WORDS if is_lookup(query) else sum(query_terms(query).values())
     return weighted(
         cosines, stages["bm25"], lexical_weight=config.lexical_weight, words=words,
         ceiling=collection.text_ceiling(query),
