@@ -83,15 +83,18 @@ def test_an_instruction_goes_before_the_query_of_a_model_without_a_prompt(folder
 @pytest.mark.parametrize("kind", ["folder", "prompted"])
 def test_a_long_text_is_the_mean_of_its_windows(kind: str, request: pytest.FixtureRequest) -> None:
     encoder = load_encoder(f"st:{request.getfixturevalue(kind)}")
-    size = encoder.max_tokens
-    parts = [" ".join([word] * count) for word, count in (("fox", size), ("dog", size), ("lazy", 7))]
+    size = encoder.max_tokens - 1
+    parts = [" ".join([word] * count) for word, count in (("fox", size), ("dog", size), ("lazy", size - 1))]
     rows = encoder.encode_documents(parts)
-    mean = np.array([size, size, 7], dtype=np.float32) @ rows
+    mean = np.array([size, size / 2, (size - 1) / 3], dtype=np.float32) @ rows
     [whole] = encoder.encode_documents([" ".join(parts)])
     np.testing.assert_allclose(whole, mean / np.linalg.norm(mean), atol=1e-5)
-    # sentence-transformers reads the first window alone, so a window of max_tokens is not cut by it.
+    # sentence-transformers reads max_tokens of a text and cuts the rest, so a window is not cut by it.
+    longest = " ".join(["fox"] * encoder.max_tokens)
     model = reference(request.getfixturevalue(kind))
-    np.testing.assert_allclose(model.encode_document(" ".join(parts)), rows[0], atol=2e-6)
+    np.testing.assert_allclose(
+        model.encode_document(f"{longest} dog"), encoder.encode_documents([longest])[0], atol=2e-6
+    )
 
 
 def test_the_fingerprint_is_that_of_the_files(folder: Path, prompted: Path, tmp_path: Path) -> None:
