@@ -46,7 +46,7 @@ from bench import ROOT, report
 
 from c2vsearch.training.pairs import Pair, read_pairs
 
-SETS = "adi,cranfield,cisi,legalsum,wikiqa"
+SETS = "adi,legalsum,cranfield"
 SOURCES = "wiki_questions,medquad,textbook_sections,pmlr_title_abstract,arxiv_title_abstract,pubmedqa"
 WEIGHTS = {"wiki_questions": 2.0, "arxiv_title_abstract": 0.5, "pubmedqa": 4.0}
 DOCUMENT = ROOT / "docs" / "ablation.md"
@@ -72,6 +72,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=RunConfig().pairs)
     parser.add_argument("--lr", type=float, default=RunConfig().learning_rate)
     parser.add_argument("--temperature", type=float, default=RunConfig().temperature)
+    parser.add_argument("--table", action="store_true", help="run nothing: the table of what is finished")
     parser.add_argument("--freeze-encoder", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()
 
@@ -128,17 +129,24 @@ def run_all(study: Study, sources: dict[str, list[Pair]], sets: list[EvalSet]) -
     """Every variant with every seed, a seed at a time; what is finished is read from its file."""
     results: dict[str, list[dict[str, Any]]] = {}
     settings = asdict(study.config) | {"backbone": asdict(study.backbone_config), "sources": sorted(sources)}
+    names = sorted(study.args.sets.split(","))
     for seed in range(study.args.seeds):
         for name in study.args.variants.split(","):
             path = study.args.work / f"{name}-{seed}.json"
+            if study.args.table and not path.exists():
+                continue
             if not path.exists():
                 result = run_variant(study.model(name, seed), sources, WEIGHTS, sets, seed=seed)
                 part = path.with_suffix(".part")
                 part.write_text(json.dumps({"settings": settings, **result}), encoding="utf-8")
                 part.replace(path)
             result = json.loads(path.read_text(encoding="utf-8"))
-            if result["settings"] != settings:
-                raise SystemExit(f"{path} was run with {result['settings']}; expected {settings}: use another --work")
+            measured = sorted(result["nDCG@10"])
+            if result["settings"] != settings or measured != names:
+                raise SystemExit(
+                    f"{path} was run with {result['settings']} on {measured}; expected {settings} on {names}: "
+                    "use another --work"
+                )
             results.setdefault(name, []).append(result)
             means = {one: round(sum(values) / len(values), 4) for one, values in result["nDCG@10"].items()}
             print(name, seed, f"loss {result['loss_last']:.3f}", f"train s {result['train_s']}", means, flush=True)
@@ -174,7 +182,7 @@ def main() -> None:
     write_table(markdown(rows, labels, cost))
     report("ablation", {
         "settings": asdict(study.config) | {"backbone": asdict(study.backbone_config)}, "backbone": reached,
-        "sources": args.sources, "quality": rows, "cost": cost,
+        "sources": args.sources, "sets": args.sets, "quality": rows, "cost": cost,
     })  # fmt: skip
 
 

@@ -147,8 +147,8 @@ def passes(model: Causal2Vec, tokens: int, *, batch: int, device: str) -> dict[s
 
 
 @torch.no_grad()
-def seconds(runs: dict[str, Callable[[], object]], *, rounds: int, device: str) -> dict[str, float]:
-    """Median seconds of each, run in turns after one warm-up."""
+def seconds(runs: dict[str, Callable[[], object]], *, rounds: int, device: str) -> dict[str, list[float]]:
+    """Seconds of each in every turn after one warm-up; the runs take turns."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(rounds + 1):
         for name, run in runs.items():
@@ -158,7 +158,17 @@ def seconds(runs: dict[str, Callable[[], object]], *, rounds: int, device: str) 
             _wait(device)
             if turn:
                 times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
+
+
+def turn_ratios(times: dict[str, list[float]]) -> dict[str, float]:
+    """Causal2Vec over each of the others: the median of the turns' own ratios, so that a drifting machine cancels out.
+
+    >>> turn_ratios({"causal2vec": [1.0, 10.0, 3.0], "echo": [2.0, 20.0, 4.0]})
+    {'echo': 0.5}
+    """
+    turns = [ratios(dict(zip(times, turn, strict=True))) for turn in zip(*times.values(), strict=True)]
+    return {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
 
 
 def _wait(device: str) -> None:
@@ -206,8 +216,8 @@ def main() -> None:
             "flops_7b": by_formula,
             "flops_ratio_7b": ratios(dict(by_formula)),
             f"flops_ratio_{args.shape}": ratios(dict(method_flops(*SHAPES[args.shape], length))),
-            "seconds": clock,
-            "time_ratio": ratios(clock),
+            "seconds": {name: statistics.median(values) for name, values in clock.items()},
+            "time_ratio": turn_ratios(clock),
         }
         print(length, results["lengths"][str(length)], flush=True)
     before, rest = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)

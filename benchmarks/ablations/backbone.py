@@ -32,7 +32,7 @@ class BackboneConfig:
     layers: int = 2
     heads: int = 6
     intermediate: int = 1024
-    steps: int = 600
+    steps: int = 500
     blocks: int = 16
     block_tokens: int = 128
     sampled_tokens: int = 4096

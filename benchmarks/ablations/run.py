@@ -31,11 +31,11 @@ DEPTH = 100
 class RunConfig:
     """Training of one run. ``temperature`` as in the literature's 0.02 to 0.05; the rest is what fits a CPU."""
 
-    steps: int = 100
+    steps: int = 60
     pairs: int = 32
     train_tokens: int = 64
     eval_tokens: int = 128
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     temperature: float = 0.05
     freeze_encoder: bool = True
     instruction: str = "Instruct: Given a question, retrieve passages that answer it\nQuery: "
