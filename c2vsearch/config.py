@@ -54,6 +54,34 @@ class WalkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadingConfig:
+    """How files become documents.
+
+    ``text_field``, ``id_field`` and ``metadata_fields`` name the parts of a record in JSON, JSONL, CSV and tables;
+    where ``text_field`` is empty the reader looks for the usual names. ``max_members``, ``max_unpacked_bytes`` and
+    ``max_depth`` bound what one file may unpack to.
+
+    >>> ReadingConfig(max_depth=-1)
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: max_depth is -1; expected at least 0
+    """
+
+    text_field: str = ""
+    id_field: str = ""
+    metadata_fields: tuple[str, ...] = ()
+    max_members: int = 100_000
+    max_unpacked_bytes: int = 1_000_000_000
+    max_depth: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("max_members", "max_unpacked_bytes", "max_depth"):
+            least = 0 if name == "max_depth" else 1
+            value = getattr(self, name)
+            _expect(value >= least, f"{name} is {value}; expected at least {least}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChunkingConfig:
     """How documents are cut. Sizes are tokens of the encoder's own tokenizer.
 

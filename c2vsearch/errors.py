@@ -31,6 +31,11 @@ prints it as one line on stderr; any other exception is a bug and keeps its trac
 
 from __future__ import annotations
 
+from typing import Literal
+
+EMPTY_REASONS = frozenset({"empty", "no-text"})
+FAILURE_REASONS = frozenset({"permission", "unreadable", "timeout", "out-of-memory", "crashed"})
+
 
 class C2VSearchError(Exception):
     """Base of every error this package raises on purpose.
@@ -84,9 +89,13 @@ class EncoderMismatch(UsageError):
 
 
 class MissingDependency(UsageError, ImportError):
-    """An optional package is not installed; the message has the exact pip line."""
+    """An optional package is not installed; the message has the exact pip line, ``extra`` the name of what it is in."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, extra: str = "") -> None:
+        super().__init__(message)
+        self.extra = extra
 
 
 class DataError(C2VSearchError):
@@ -96,13 +105,24 @@ class DataError(C2VSearchError):
 class UnreadableDocument(DataError):
     """A file exists but no text can be had from it; ``reason`` is a short, countable word.
 
-    >>> UnreadableDocument("broken-pdf", "not a PDF: no header").reason
-    'broken-pdf'
+    What is not meant to be read ("binary", "unsupported", "encrypted") is skipped; what should have been readable
+    and was not ("broken-pdf", "permission", "timeout") has failed; "empty" is a state of its own.
+
+    >>> UnreadableDocument("broken-pdf", "not a PDF: no header").status
+    'failed'
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+    @property
+    def status(self) -> Literal["skipped", "failed", "empty"]:
+        """The state the file ends in."""
+        if self.reason in EMPTY_REASONS:
+            return "empty"
+        failed = self.reason in FAILURE_REASONS or self.reason.startswith("broken-")
+        return "failed" if failed else "skipped"
 
 
 class CorruptFile(DataError):

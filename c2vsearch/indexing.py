@@ -21,7 +21,7 @@ from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Inde
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.errors import InvalidConfig, MissingDependency, UnreadableDocument
-from c2vsearch.ingest import READING, read_document, walk
+from c2vsearch.ingest import READING, read_file, refusal, walk
 from c2vsearch.records import Chunk, Document, FileReport, FileStatus, SourceFile
 
 BATCHES_AHEAD = 4
@@ -58,7 +58,7 @@ class IndexReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Files by status, and by reason where there is one: ``{"indexed": 3, "skipped: binary": 1}``."""
+        """Files by status, and by reason where there is one: ``{"added": 3, "skipped: binary": 1}``."""
         keys = (f"{file.status}: {file.reason}" if file.reason else file.status for file in self.files)
         return dict(sorted(Counter(keys).items()))
 
@@ -111,7 +111,7 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     ...     _ = Path(place, "a.md").write_text("# Ferries\n\nThe ferry leaves at nine.")
     ...     report = index_directory(Path(place, "a.md"), index=Path(place, "index"), encoder="hash")
     >>> report.counts, report.chunks
-    ({'indexed': 1}, 1)
+    ({'added': 1}, 1)
     """
     root = Path(root)
     place = Path(index) if index is not None else default_index(root)
@@ -151,7 +151,8 @@ class _Work:
 
     file: SourceFile
     report: FileReport | None = None
-    document: Document | None = None
+    documents: list[Document] = field(default_factory=list)
+    refused: list[FileReport] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     hint: str = ""
 
@@ -245,26 +246,26 @@ class _Sync:
 
     def _read(self, file: SourceFile) -> _Work:
         try:
-            document = read_document(file)
+            items = list(read_file(file))
         except MissingDependency as error:
-            extra = re.search(r"c2vsearch\[([\w-]+)\]", str(error))
-            reason = f"needs-extra:{extra.group(1) if extra else '?'}"
-            return _Work(file, FileReport(file.source, "skipped", reason, str(error)), hint=str(error))
+            report = FileReport(file.source, "skipped", f"needs-extra:{error.extra}", str(error))
+            return _Work(file, report, hint=str(error))
         except UnreadableDocument as error:
-            status: FileStatus = "failed" if error.reason in {"permission", "unreadable"} else "skipped"
-            return _Work(file, FileReport(file.source, status, error.reason, str(error)))
+            return _Work(file, refusal(file.source, error))
+        documents = [item for item in items if isinstance(item, Document)]
+        refused = [item for item in items if isinstance(item, FileReport)]
         known = self._writer.sources.get(file.source)
-        if (
-            known
-            and known.status == "indexed"
-            and known.content_hash == document.content_hash
-            and not self._settings_changed
-        ):
-            return _Work(file, FileReport(file.source, "unchanged", chunks=known.chunks), document)
-        chunks = chunk_document(document, tokenizer=self._encoder.tokenizer, config=self._chunking)
+        same = known is not None and known.status == "indexed" and not self._settings_changed
+        if same and known and documents and known.content_hash == documents[0].content_hash:
+            return _Work(file, FileReport(file.source, "unchanged", chunks=known.chunks), documents)
+        chunks = [
+            chunk
+            for document in documents
+            for chunk in chunk_document(document, tokenizer=self._encoder.tokenizer, config=self._chunking)
+        ]
         if not chunks:
-            return _Work(file, FileReport(file.source, "skipped", "empty", "no text to embed"))
-        return _Work(file, document=document, chunks=chunks)
+            return _Work(file, FileReport(file.source, "empty", "", "no text to embed"), refused=refused)
+        return _Work(file, documents=documents, refused=refused, chunks=chunks)
 
     # Embedding and storing.
 
@@ -276,14 +277,17 @@ class _Sync:
         self._tokens += embedded.tokens
         position = 0
         for work in batch:
-            if work.report is None and work.document is not None:
+            self._reports += work.refused
+            if work.report is None:
+                known = self._writer.sources.get(work.file.source)
+                status: FileStatus = "updated" if known is not None and known.status == "indexed" else "added"
                 self._writer.add(work.chunks, embedded.rows[position : position + len(work.chunks)])
-                self._record(work.file, work.document, chunks=len(work.chunks))
-                self._reports.append(FileReport(work.file.source, "indexed", chunks=len(work.chunks)))
-            elif work.report is not None and work.report.status == "unchanged" and work.document is not None:
-                self._record(work.file, work.document, chunks=work.report.chunks)
+                self._record(work.file, work.documents[0], chunks=len(work.chunks))
+                self._reports.append(FileReport(work.file.source, status, chunks=len(work.chunks)))
+            elif work.report.status == "unchanged":
+                self._record(work.file, work.documents[0], chunks=work.report.chunks)
                 self._reports.append(work.report)
-            elif work.report is not None:
+            else:
                 self._forget(work.report, work.file)
                 if work.hint:
                     self._hints[work.hint] = None

@@ -33,7 +33,8 @@ installed; run: pip install 'c2vsearch[pdf]'
             raise
         raise MissingDependency(
             f"{purpose} needs the package {module.split('.')[0]!r}, which is not installed; "
-            f"run: pip install 'c2vsearch[{extra}]'"
+            f"run: pip install 'c2vsearch[{extra}]'",
+            extra=extra,
         ) from error
 
 

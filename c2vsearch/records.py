@@ -6,10 +6,16 @@ becomes `Hit`s. Offsets count characters of ``Document.text``; lines and pages c
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-FileStatus = Literal["indexed", "unchanged", "skipped", "failed", "deleted"]
+# How a file ended in one run. Of these, "skipped" and "failed" (with a reason) and "empty" give nothing to search.
+FileStatus = Literal["added", "updated", "unchanged", "moved", "duplicate", "deleted", "empty", "skipped", "failed"]
+# What a document says of itself or is told by its owner. Times are in UTC.
+Value = str | int | float | bool | datetime.datetime | tuple[str, ...]
+Metadata = Mapping[str, Value]
 Mode = Literal["hybrid", "dense", "bm25"]
 
 
@@ -46,7 +52,11 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one file, with what is needed to cite it.
+    """One text of a file, with what is needed to cite it.
+
+    Most files hold one document, whose ``member`` is "". In a file of many ``member`` says which one this is: a path
+    inside an archive, the number of a message in a mailbox, the id of a record. ``metadata`` uses the names "author",
+    "created", "modified", "language" and "tags" for what they say, and the file's own names for the rest.
 
     ``lines`` is empty when the lines of ``text`` are those of the file (plain text, Markdown, code);
     otherwise it maps offsets to lines of the file (HTML). ``pages`` holds the offset at which each page
@@ -64,6 +74,8 @@ class Document:
     content_hash: str = ""
     size_bytes: int = 0
     mtime_ns: int = 0
+    member: str = ""
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,9 @@ class Chunk:
     context: str = ""
     tokens: int = 0
     hash: str = ""
+    member: str = ""
+    kind: str = ""
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
     @property
     def embedded_text(self) -> str:
@@ -98,13 +113,17 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """The one state a file ended in. ``reason`` is a short countable word, ``detail`` a sentence."""
+    """The one state a file ended in, or one inside a file: then ``member`` says which.
+
+    ``reason`` is a short countable word, ``detail`` a sentence.
+    """
 
     source: str
     status: FileStatus
     reason: str = ""
     detail: str = ""
     chunks: int = 0
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +174,9 @@ class Hit:
     highlight: tuple[int, int] | None = None
     stages: tuple[StageScore, ...] = ()
     root: str = ""
+    member: str = ""
+    kind: str = ""
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def test_everything_is_counted_once(docs: Path) -> None:
     write(docs, {"data.json": "{}", "empty.txt": " "})
     (docs / "link").symlink_to("0.md")
     report = sync(docs)
-    assert report.counts == {"indexed": 6, "skipped: empty": 1, "skipped: symlink": 1, "skipped: unsupported": 1}
+    assert report.counts == {"added": 6, "empty": 1, "skipped: symlink": 1, "skipped: unsupported": 1}
     assert len({file.source for file in report.files}) == len(report.files) == sum(report.counts.values()) == 9
     assert report.chunks == report.encoded == 6
     assert sum(file.chunks for file in report.files) == 6
@@ -72,7 +72,7 @@ def test_only_what_changed_is_embedded(docs: Path) -> None:
     (docs / "5.md").unlink()
     os.utime(docs / "0.md")  # touched, not changed
     report = sync(docs, encoder)
-    assert report.counts == {"deleted": 1, "indexed": 2, "unchanged": 4}
+    assert report.counts == {"added": 1, "deleted": 1, "unchanged": 4, "updated": 1}
     assert len(encoder.encoded) == 2
     assert sources(docs) == {"0.md", "1.md", "2.md", "3.md", "4.md", "new.md"}
     hits = Retriever.open(docs.parent / "index", encoder=encoder).search("word2 word5", k=20, mode="bm25")
@@ -96,7 +96,7 @@ def test_a_renamed_file_keeps_its_embeddings(docs: Path) -> None:
     (docs / "0.md").rename(docs / "renamed.md")
     encoder = Counting()
     report = sync(docs, encoder)
-    assert report.counts == {"deleted": 1, "indexed": 1, "unchanged": 5}
+    assert report.counts == {"added": 1, "deleted": 1, "unchanged": 5}
     assert encoder.encoded == []
     assert "renamed.md" in sources(docs)
 
@@ -107,12 +107,12 @@ def test_stopped_in_the_middle_it_keeps_what_is_finished(docs: Path) -> None:
     with pytest.raises(IndexingInterrupted) as caught:
         sync(docs, first)
     report = caught.value.report
-    done = {file.source for file in report.files if file.status == "indexed"}
+    done = {file.source for file in report.files if file.status == "added"}
     assert 0 < len(done) < 206
     assert sources(docs) == done
     second = Counting()
     report = sync(docs, second)
-    assert report.counts == {"indexed": 206 - len(done), "unchanged": len(done)}
+    assert report.counts == {"added": 206 - len(done), "unchanged": len(done)}
     assert len(first.encoded) + len(second.encoded) == 206
     assert len(sources(docs)) == 206
 
@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_any_more_goes(docs: Path) -> None:
     assert report.counts == {"skipped: binary": 1, "unchanged": 5}
     assert "1.md" not in sources(docs)
     write(docs, {"1.md": "readable again"})
-    assert sync(docs).counts == {"indexed": 1, "unchanged": 5}
+    assert sync(docs).counts == {"added": 1, "unchanged": 5}
 
 
 def test_a_directory_that_cannot_be_listed_keeps_its_files(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_changed_settings_are_said_and_done(docs: Path) -> None:
     sync(docs)
     report = sync(docs, chunking=ChunkingConfig(max_tokens=128))
     assert report.settings_changed == "max_tokens 256 -> 128"
-    assert report.counts == {"indexed": 6}
+    assert report.counts == {"updated": 6}
     assert report.reused == 6  # the chunks came out the same
 
 
@@ -198,14 +198,14 @@ def test_refusals(docs: Path, tmp_path: Path) -> None:
 def test_rebuild_starts_again(docs: Path) -> None:
     sync(docs)
     report = sync(docs, HashEncoder(dim=8), rebuild=True)
-    assert report.counts == {"indexed": 6}
+    assert report.counts == {"added": 6}
     assert Collection.open(docs.parent / "index").manifest.fingerprint.dim == 8
 
 
 def test_one_file(tmp_path: Path) -> None:
     write(tmp_path, {"a.md": "one file", "b.md": "another"})
     report = index_directory(tmp_path / "a.md", index=tmp_path / "index", encoder="hash")
-    assert report.counts == {"indexed": 1}
+    assert report.counts == {"added": 1}
 
 
 def test_the_default_place_and_an_index_inside_the_root(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,5 +234,5 @@ def test_many_small_batches_equal_one_run(tmp_path: Path) -> None:
 def test_the_walk_is_configured(docs: Path) -> None:
     report = sync(docs, walking=WalkConfig(include=("1.md",)))
     assert sources(docs) == {"1.md"}
-    assert report.counts == {"indexed": 1}
+    assert report.counts == {"added": 1}
     shutil.rmtree(docs)

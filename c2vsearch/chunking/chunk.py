@@ -192,7 +192,9 @@ class _Cutter:
         text = self._text[start:end]
         context, _ = self._context(self._outline(section, text))
         embedded = f"{context}\n{text}" if context else text
-        identity = f"{self._document.source}\0{start}\0{text}".encode("utf-8", "surrogateescape")
+        identity = f"{self._document.source}\0{self._document.member}\0{start}\0{text}".encode(
+            "utf-8", "surrogateescape"
+        )
         return Chunk(
             id=hashlib.blake2b(identity, digest_size=8).hexdigest(),
             doc_id=self._document.id,
@@ -207,6 +209,9 @@ class _Cutter:
             title=self._document.title,
             context=context,
             tokens=len(self._tokenizer.token_spans(embedded)),
+            member=self._document.member,
+            kind=self._document.kind,
+            metadata=self._document.metadata,
             hash=hashlib.blake2b(embedded.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         )
 

@@ -65,7 +65,7 @@ class LexicalEntry:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How one file stood at the last sync. ``status`` is "indexed", "skipped" or "failed"."""
+    """How one file stood at the last sync. ``status`` is "indexed", "empty", "skipped" or "failed"."""
 
     source: str
     size_bytes: int

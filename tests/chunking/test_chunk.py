@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from c2vsearch.chunking import chunk_document, sentence_spans
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.encoder import HashEncoder
-from c2vsearch.ingest.markdown import markdown_headings
+from c2vsearch.ingest.readers.markdown import markdown_headings
 from c2vsearch.records import Chunk, Document
 
 

@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run("index", "docs", "--model", "hash", cwd=place)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert "2   indexed" in done.stderr
+    assert "2   added" in done.stderr
     assert "1   skipped: unsupported" in done.stderr
     assert 'c2vsearch query "your question"' in done.stderr
     return place
@@ -165,7 +165,7 @@ def test_a_stale_index_says_so(tmp_path: Path) -> None:
     (docs / "a.md").write_text("one more")
     assert "1 new, 1 changed, 0 deleted" in run("status", cwd=tmp_path).stdout
     report = json.loads(run("index", "docs", "--model", "hash", "--json", cwd=tmp_path).stdout)
-    assert report["counts"] == {"indexed": 2}
+    assert report["counts"] == {"added": 1, "updated": 1}
 
 
 def test_evaluate_a_folder(tmp_path: Path) -> None:

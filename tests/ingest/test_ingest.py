@@ -10,7 +10,7 @@ import pytest
 
 from c2vsearch.config import WalkConfig
 from c2vsearch.errors import MissingDependency, SourceNotFound, UnreadableDocument
-from c2vsearch.ingest import read_document, walk
+from c2vsearch.ingest import read_file, walk
 from c2vsearch.ingest.text import decode
 from c2vsearch.records import Document, FileReport, SourceFile
 
@@ -36,7 +36,9 @@ def refused(root: Path, **settings: object) -> dict[str, str]:
 def read(root: Path, name: str) -> Document:
     [entry] = [entry for entry in walk(root, config=WalkConfig()) if entry.source == name]
     assert isinstance(entry, SourceFile)
-    return read_document(entry)
+    [document] = read_file(entry)
+    assert isinstance(document, Document)
+    return document
 
 
 def reason(root: Path, name: str, content: bytes) -> str:
@@ -242,10 +244,10 @@ def test_other_reasons(tmp_path: Path) -> None:
     (tmp_path / "gone.md").unlink()
     assert isinstance(entry, SourceFile)
     with pytest.raises(UnreadableDocument, match="gone before"):
-        read_document(entry)
+        list(read_file(entry))
     os.mkfifo(tmp_path / "gone.md")  # must not block
     with pytest.raises(UnreadableDocument, match="pipe"):
-        read_document(entry)
+        list(read_file(entry))
 
 
 # Readers.

@@ -6,11 +6,13 @@ The standard library's parser is the engine because it says where each piece sto
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.text import decode
-from c2vsearch.records import Document, Heading, LineMark, SourceFile
+from c2vsearch.records import Document, Heading, LineMark
 
 _DROPPED = frozenset({"script", "style", "noscript", "template", "svg", "head", "iframe", "object", "select", "button"})
 _BOILERPLATE = frozenset({"nav", "footer", "aside", "form", "dialog"})
@@ -24,17 +26,17 @@ _HEADING = re.compile(r"h([1-6])$")
 _SPACE = re.compile(r"\s+")
 
 
-def read_html(file: SourceFile, data: bytes) -> Document:
+def read_html(blob: Blob, reading: Reading) -> Iterator[Document]:
     """An HTML file."""
-    markup = decode(data)
+    markup = decode(blob.data)
     parser = _parse(markup, boilerplate=False)
     if not parser.text.strip():  # a page that is all navigation is still a page
         parser = _parse(markup, boilerplate=True)
     if not parser.text.strip():
         raise UnreadableDocument("no-text", "the page has no text")
     title = parser.title or next((heading.title for heading in parser.headings), "")
-    return Document(
-        id="", source=file.source, text=parser.text, kind="html", title=title,
+    yield Document(
+        id="", source=blob.source, member=blob.member, text=parser.text, kind="html", title=title,
         headings=tuple(parser.headings), lines=tuple(parser.lines),
     )  # fmt: skip
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 from c2vsearch.errors import MissingDependency, UnreadableDocument
+from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.optional import require
-from c2vsearch.records import Document, SourceFile
+from c2vsearch.records import Document
 
 MAX_PAGES = 20_000
 PAGE_BREAK = "\n\n"
 
 
-def read_pdf(file: SourceFile, data: bytes) -> Document:
+def read_pdf(blob: Blob, reading: Reading) -> Iterator[Document]:
     """A PDF file. Scanned pages have no text; a file of only those is "no-text".
 
     Raises:
         MissingDependency: Neither pypdfium2 nor pypdf is installed.
         UnreadableDocument: "encrypted", "broken-pdf" or "no-text".
     """
-    pages, title = _read(data)
+    pages, title = _read(blob.data)
     texts = [page.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip() for page in pages]
     if not any(texts):
         raise UnreadableDocument("no-text", f"{len(texts)} pages without text: scanned, perhaps")
@@ -30,7 +32,9 @@ def read_pdf(file: SourceFile, data: bytes) -> Document:
         offset += len(text) + len(PAGE_BREAK)
     text = PAGE_BREAK.join(texts)
     clean = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates from broken fonts
-    return Document(id="", source=file.source, text=clean, kind="pdf", title=title, pages=tuple(starts))
+    yield Document(
+        id="", source=blob.source, member=blob.member, text=clean, kind="pdf", title=title, pages=tuple(starts)
+    )
 
 
 def _read(data: bytes) -> tuple[list[str], str]:

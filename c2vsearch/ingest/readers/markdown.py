@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.text import decode
-from c2vsearch.records import Document, Heading, SourceFile
+from c2vsearch.records import Document, Heading
 
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
@@ -14,12 +16,14 @@ _TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
-def read_markdown(file: SourceFile, data: bytes) -> Document:
+def read_markdown(blob: Blob, reading: Reading) -> Iterator[Document]:
     """A Markdown file."""
-    text = decode(data)
+    text = decode(blob.data)
     headings = markdown_headings(text)
     title = front_matter_title(text) or next((heading.title for heading in headings if heading.level == 1), "")
-    return Document(id="", source=file.source, text=text, kind="markdown", title=title, headings=tuple(headings))
+    yield Document(
+        id="", source=blob.source, member=blob.member, text=text, kind="markdown", title=title, headings=tuple(headings)
+    )
 
 
 def front_matter_title(text: str) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.text import decode
-from c2vsearch.records import Document, Heading, SourceFile
+from c2vsearch.records import Document, Heading
 
 _UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 
 
-def read_rst(file: SourceFile, data: bytes) -> Document:
+def read_rst(blob: Blob, reading: Reading) -> Iterator[Document]:
     """A reStructuredText file."""
-    text = decode(data)
+    text = decode(blob.data)
     headings = rst_headings(text)
     title = headings[0].title if headings else ""
-    return Document(id="", source=file.source, text=text, kind="rst", title=title, headings=tuple(headings))
+    yield Document(
+        id="", source=blob.source, member=blob.member, text=text, kind="rst", title=title, headings=tuple(headings)
+    )
 
 
 def rst_headings(text: str) -> list[Heading]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.optional import require
-from c2vsearch.records import Document, Heading, SourceFile
+from c2vsearch.records import Document, Heading
 
 MAX_UNPACKED_BYTES = 300_000_000
 MAX_RATIO = 200
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 
 
-def read_docx(file: SourceFile, data: bytes) -> Document:
+def read_docx(blob: Blob, reading: Reading) -> Iterator[Document]:
     """A DOCX file.
 
     Raises:
@@ -24,9 +26,9 @@ def read_docx(file: SourceFile, data: bytes) -> Document:
         UnreadableDocument: "broken-docx", "zip-bomb" or "no-text".
     """
     docx = require("docx", extra="office", purpose="reading Word documents")
-    _refuse_bomb(data)
+    _refuse_bomb(blob.data)
     try:
-        document = docx.Document(io.BytesIO(data))
+        document = docx.Document(io.BytesIO(blob.data))
         blocks = [_block(block) for block in document.iter_inner_content()]
         title = (document.core_properties.title or "").strip()
     except Exception as error:  # the parsers below it raise KeyError, ValueError, XML and zip errors
@@ -44,8 +46,14 @@ def read_docx(file: SourceFile, data: bytes) -> Document:
     if not parts:
         raise UnreadableDocument("no-text", "the document has no text")
     title = title or next((heading.title for heading in headings if heading.level == 1), "")
-    return Document(
-        id="", source=file.source, text="\n\n".join(parts), kind="docx", title=title, headings=tuple(headings)
+    yield Document(
+        id="",
+        source=blob.source,
+        member=blob.member,
+        text="\n\n".join(parts),
+        kind="docx",
+        title=title,
+        headings=tuple(headings),
     )
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 
+from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.text import decode
-from c2vsearch.records import Document, Heading, SourceFile
+from c2vsearch.records import Document, Heading
 
 
-def read_code(file: SourceFile, data: bytes) -> Document:
+def read_code(blob: Blob, reading: Reading) -> Iterator[Document]:
     """A file of source code in any language."""
-    return Document(id="", source=file.source, text=decode(data), kind="code")
+    yield Document(id="", source=blob.source, member=blob.member, text=decode(blob.data), kind="code")
 
 
-def read_python(file: SourceFile, data: bytes) -> Document:
+def read_python(blob: Blob, reading: Reading) -> Iterator[Document]:
     """A Python file; with broken syntax it has no headings."""
-    text = decode(data)
-    return Document(id="", source=file.source, text=text, kind="code", headings=tuple(python_headings(text)))
+    text = decode(blob.data)
+    yield Document(
+        id="", source=blob.source, member=blob.member, text=text, kind="code", headings=tuple(python_headings(text))
+    )
 
 
 def python_headings(text: str) -> list[Heading]:

@@ -1,0 +1,59 @@
+"""Which reader reads which files: by suffix. What holds data and media is named, so that it is not taken for text."""
+
+from __future__ import annotations
+
+from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.reader import Blob, Reader
+from c2vsearch.ingest.readers.code import read_code, read_python
+from c2vsearch.ingest.readers.docx import read_docx
+from c2vsearch.ingest.readers.html import read_html
+from c2vsearch.ingest.readers.markdown import read_markdown
+from c2vsearch.ingest.readers.pdf import read_pdf
+from c2vsearch.ingest.readers.plain import read_plain
+from c2vsearch.ingest.readers.rst import read_rst
+
+_CODE = """
+    bash bat c cc cfg clj cmake conf cpp cs css cxx dart el erl ex exs f90 fish fs go gradle h hh hpp hs ini java jl
+    js jsx kt kts lua m mjs ml nim pas pl pm proto ps1 r rb rs scala scss sh sql swift tex tf toml ts tsx v vb vue
+    yaml yml zig zsh
+"""
+READERS: dict[str, Reader] = {
+    **{f".{suffix}": read_code for suffix in _CODE.split()},
+    **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
+    **dict.fromkeys((".py", ".pyi"), read_python),
+    **dict.fromkeys((".txt", ".text", ".log", ".adoc", ".org"), read_plain),
+    ".rst": read_rst,
+    ".pdf": read_pdf,
+    ".docx": read_docx,
+}
+
+# Data and media, not documents: reading them as text would bury the documents.
+_DATA = """
+    7z arrow avi avif bin bmp bz2 class csv db dll dmg doc dylib eml epub eot exe faiss flac gif gz heic ico ipynb iso
+    jar jpeg jpg json jsonl lock map mbox mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf parquet pickle pkl png ppt
+    pptx pyc rar rtf safetensors so sqlite svg tar tgz tif tiff tsv ttf wav webm webp whl woff woff2 xls xlsx xml xz
+    zip zst
+"""
+UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split())
+_MINIFIED = (".min.js", ".min.css")
+
+
+def reader_of(blob: Blob) -> Reader:
+    """The reader of a file; one with a suffix nobody knows is read as plain text when its content is text.
+
+    Raises:
+        UnreadableDocument: "unsupported".
+    """
+    if blob.suffix in UNSUPPORTED or blob.name.endswith(_MINIFIED):
+        raise UnreadableDocument("unsupported", f"files of type {blob.suffix} are not read")
+    return READERS.get(blob.suffix, read_plain)
+
+
+def refuse_by_name(name: str) -> None:
+    """Refuse what no reader will take whatever is in it, before its bytes are read.
+
+    Raises:
+        UnreadableDocument: "unsupported".
+    """
+    reader_of(Blob(name, b""))
