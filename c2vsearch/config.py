@@ -45,6 +45,7 @@ class WalkConfig:
 
     hidden: bool = False
     ignore_files: bool = True
+    follow_symlinks: bool = False
     max_file_bytes: int = 20_000_000
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

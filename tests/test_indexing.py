@@ -147,14 +147,14 @@ def test_a_file_that_cannot_be_read_any_more_goes(docs: Path) -> None:
 def test_a_directory_that_cannot_be_listed_keeps_its_files(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(docs, {"sub/a.md": "below"})
     sync(docs)
-    real = os.listdir
+    real = os.scandir
 
-    def listdir(path: str) -> list[str]:
+    def scandir(path: str) -> object:
         if str(path).endswith("sub"):
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(os, "listdir", listdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     report = sync(docs)
     assert report.counts == {"failed: permission": 1, "unchanged": 6}
     assert "sub/a.md" in sources(docs)

@@ -30,7 +30,8 @@ Rules = tuple[tuple[str, GitIgnoreSpec], ...]
 def walk(root: Path, *, config: WalkConfig) -> Iterator[SourceFile | FileReport]:
     """Files below a directory in order of their path; for a file, that file alone whatever the rules say.
 
-    Symbolic links are not followed: what they point to inside the root is read under its own name.
+    Symbolic links are not followed unless the settings say so: what they point to inside the root is read under its
+    own name. When they are, a directory outside the root is read once, through the first link that leads there.
 
     Raises:
         SourceNotFound: There is nothing at ``root``.
@@ -40,30 +41,59 @@ def walk(root: Path, *, config: WalkConfig) -> Iterator[SourceFile | FileReport]
         return
     if not root.is_dir():
         raise SourceNotFound(f"no file or directory at {root}; expected the documents to index")
-    yield from _walk_directory(root, config)
+    yield from _Walk(root, config).files()
 
 
-def _walk_directory(root: Path, config: WalkConfig) -> Iterator[SourceFile | FileReport]:
-    selection = _Selection(config)
-    pending: list[tuple[str, str, Rules]] = [(str(root), "", _rules_above(root) if config.ignore_files else ())]
-    # A stack, not recursion: trees can be deeper than Python's. Pushing in reverse keeps the order.
-    while pending:
-        path, source, rules = pending.pop()
-        if source and not source.endswith("/"):
-            yield _examine(source, path, config)
-            continue
+class _Walk:
+    """One pass over a directory. A stack, not recursion: trees can be deeper than Python's."""
+
+    def __init__(self, root: Path, config: WalkConfig) -> None:
+        self._root, self._config = str(root), config
+        self._real_root = os.path.realpath(root)
+        self._selection = _Selection(config)
+        self._linked: set[str] = set()  # directories outside the root that were read through a link
+
+    def files(self) -> Iterator[SourceFile | FileReport]:
+        rules = _rules_above(Path(self._root)) if self._config.ignore_files else ()
+        pending: list[tuple[str, str, Rules]] = [(self._root, "", rules)]
+        while pending:
+            path, source, rules = pending.pop()
+            if source and not source.endswith("/"):
+                yield _examine(source, path, self._config)
+                continue
+            if refused := self._refused(path, source):
+                yield refused
+                continue
+            try:
+                entries = sorted(os.scandir(path), key=lambda entry: entry.name, reverse=True)
+            except OSError as error:
+                detail = f"cannot list the directory: {error.strerror}"
+                yield FileReport(source or ".", "failed", _reason(error), detail)
+                continue
+            if self._config.ignore_files:
+                rules = (*rules, *_rules_in(path, source, {entry.name for entry in entries}))
+            # Pushed in reverse, so that they come off the stack in order.
+            for entry in entries:
+                child, is_directory = source + entry.name, self._is_directory(entry)
+                if self._selection.wants(child, entry.path, rules, is_directory=is_directory):
+                    pending.append((entry.path, child + "/" if is_directory else child, rules))
+
+    def _is_directory(self, entry: os.DirEntry[str]) -> bool:
         try:
-            names = sorted(os.listdir(path))
-        except OSError as error:
-            yield FileReport(source or ".", "failed", _reason(error), f"cannot list the directory: {error.strerror}")
-            continue
-        if config.ignore_files:
-            rules = (*rules, *_rules_in(path, source, names))
-        for name in reversed(names):
-            child, child_path = source + name, os.path.join(path, name)
-            is_directory = os.path.isdir(child_path) and not os.path.islink(child_path)
-            if selection.wants(child, child_path, rules, is_directory=is_directory):
-                pending.append((child_path, child + "/" if is_directory else child, rules))
+            return entry.is_dir(follow_symlinks=self._config.follow_symlinks)
+        except OSError:  # it is examined as a file, and fails as one
+            return False
+
+    def _refused(self, path: str, source: str) -> FileReport | None:
+        """A linked directory that is read elsewhere: without this a link to a parent would never end."""
+        if not self._config.follow_symlinks or not source or not os.path.islink(path.rstrip("/")):
+            return None
+        target = os.path.realpath(path)
+        inside = f"{target}/".startswith(f"{self._real_root}/") or f"{self._real_root}/".startswith(f"{target}/")
+        if inside or target in self._linked:
+            return FileReport(source.rstrip("/"), "skipped", "symlink", "it leads to a directory that is read already")
+        self._linked.add(target)
+        return None
 
 
 class _Selection:
@@ -96,7 +126,7 @@ def _ignored(source: str, rules: Rules) -> bool:
     return False
 
 
-def _rules_in(path: str, source: str, names: list[str]) -> Rules:
+def _rules_in(path: str, source: str, names: set[str]) -> Rules:
     return tuple((source, _spec(os.path.join(path, name))) for name in IGNORE_FILES if name in names)
 
 
@@ -150,12 +180,15 @@ def _examine(source: str, path: str, config: WalkConfig) -> SourceFile | FileRep
     """Look at one directory entry without opening it."""
     try:
         status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) and config.follow_symlinks:
+            path = os.path.realpath(path)  # reading refuses a name that is a link
+            status = os.stat(path)
     except FileNotFoundError:
         return FileReport(source, "skipped", "vanished", "the file was gone before it was read")
     except OSError as error:
         return FileReport(source, "failed", _reason(error), str(error.strerror))
     if stat.S_ISLNK(status.st_mode):
-        return FileReport(source, "skipped", "symlink", "symbolic links are not followed")
+        return FileReport(source, "skipped", "symlink", "symbolic links are not followed (--follow-symlinks)")
     if not stat.S_ISREG(status.st_mode):
         return FileReport(source, "skipped", "not-regular", "a pipe, socket or device")
     if status.st_size > config.max_file_bytes:

@@ -169,19 +169,19 @@ def test_a_tree_deeper_than_recursion(tmp_path: Path) -> None:
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a.md": "x", "closed/b.md": "x"})
-    real_list, real_open = os.listdir, os.open
+    real_scan, real_open = os.scandir, os.open
 
-    def listdir(path: str) -> list[str]:
+    def scandir(path: str) -> object:
         if str(path).endswith("closed"):
             raise PermissionError(13, "Permission denied")
-        return real_list(path)
+        return real_scan(path)
 
     def open_(path: str, *arguments: int, **named: int) -> int:
         if str(path).endswith("a.md"):
             raise PermissionError(13, "Permission denied")
         return real_open(path, *arguments, **named)
 
-    monkeypatch.setattr(os, "listdir", listdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     monkeypatch.setattr(os, "open", open_)
     assert refused(tmp_path) == {"closed/": "failed: permission"}
     with pytest.raises(UnreadableDocument, match="permission"):
