@@ -10,7 +10,6 @@ import queue
 import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,54 +20,12 @@ from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Inde
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.errors import InvalidConfig, MissingDependency, UnreadableDocument
+from c2vsearch.indexing.accounting import settled
+from c2vsearch.indexing.report import IndexingInterrupted, IndexReport, Progress
 from c2vsearch.ingest import READING, read_file, refusal, walk
 from c2vsearch.records import Chunk, Document, FileReport, FileStatus, SourceFile
 
 BATCHES_AHEAD = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is. Bytes are those of the files that have to be read."""
-
-    files_done: int
-    files: int
-    bytes_done: int
-    bytes: int
-    chunks: int
-    tokens: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexReport:
-    """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once."""
-
-    index: Path
-    root: Path
-    version: int
-    files: tuple[FileReport, ...]
-    chunks: int
-    encoded: int
-    reused: int
-    tokens: int
-    seconds: float
-    settings_changed: str = ""
-    hints: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Files by status, and by reason where there is one: ``{"added": 3, "skipped: binary": 1}``."""
-        keys = (f"{file.status}: {file.reason}" if file.reason else file.status for file in self.files)
-        return dict(sorted(Counter(keys).items()))
-
-
-class IndexingInterrupted(KeyboardInterrupt):
-    """Ctrl-C: what was finished is committed, and the same call goes on from there. Carries the `IndexReport`."""
-
-    def __init__(self, report: IndexReport) -> None:
-        super().__init__(f"interrupted; {len(report.files)} files are done")
-        self.report = report
 
 
 def default_index(root: Path) -> Path:
@@ -168,6 +125,7 @@ class _Sync:
         self._encoder, self._chunking, self._on_progress = encoder, chunking, on_progress
         self._batch_size = batch_size
         self._settings_changed = writer.settings_changed
+        self._before = dict(writer.sources)
         self._reports: list[FileReport] = []
         self._hints: dict[str, None] = {}
         self._encoded = self._reused = self._tokens = self._bytes_done = 0
@@ -339,7 +297,7 @@ class _Sync:
             index=self._place,
             root=self._root,
             version=version,
-            files=tuple(sorted(self._reports, key=lambda report: report.source)),
+            files=settled(self._reports, before=self._before, after=self._writer.sources),
             chunks=manifest.counts.get("chunks", 0) if manifest else 0,
             encoded=self._encoded,
             reused=self._reused,

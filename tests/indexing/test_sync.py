@@ -96,9 +96,29 @@ def test_a_renamed_file_keeps_its_embeddings(docs: Path) -> None:
     (docs / "0.md").rename(docs / "renamed.md")
     encoder = Counting()
     report = sync(docs, encoder)
-    assert report.counts == {"added": 1, "deleted": 1, "unchanged": 5}
+    assert report.counts == {"moved": 1, "unchanged": 5}
+    assert [(file.source, file.detail) for file in report.files if file.status == "moved"] == [
+        ("renamed.md", "from 0.md")
+    ]
     assert encoder.encoded == []
     assert "renamed.md" in sources(docs)
+
+
+def test_a_copy_is_said_to_be_one_and_found_under_both_names(docs: Path) -> None:
+    write(docs, {"a/0.md": (docs / "0.md").read_text(), "z/0.md": (docs / "0.md").read_text()})
+    encoder = Counting()
+    report = sync(docs, encoder)
+    details = {file.source: file.detail for file in report.files if file.status == "duplicate"}
+    assert details == {"a/0.md": "the same as 0.md", "z/0.md": "the same as 0.md"}
+    assert report.counts == {"added": 6, "duplicate": 2}
+    assert len(encoder.encoded) == 6
+    assert {"0.md", "a/0.md", "z/0.md"} <= sources(docs)
+    (docs / "0.md").unlink()
+    (docs / "a" / "0.md").rename(docs / "b.md")
+    report = sync(docs, encoder)
+    assert report.counts == {"deleted": 1, "moved": 1, "unchanged": 6}
+    assert len(encoder.encoded) == 6
+    assert sync(docs).counts == {"unchanged": 7}
 
 
 def test_stopped_in_the_middle_it_keeps_what_is_finished(docs: Path) -> None:
@@ -129,7 +149,7 @@ def test_an_error_in_the_reading_thread_arrives(docs: Path, monkeypatch: pytest.
     def broken(*arguments: object, **named: object) -> None:
         raise RuntimeError("a bug in a reader")
 
-    monkeypatch.setattr("c2vsearch.indexing.chunk_document", broken)
+    monkeypatch.setattr("c2vsearch.indexing.sync.chunk_document", broken)
     with pytest.raises(RuntimeError, match="a bug in a reader"):
         sync(docs)
 

@@ -1,0 +1,53 @@
+"""What a run says of itself: how far it is, and in the end how each file ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from c2vsearch.records import FileReport
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. Bytes are those of the files that have to be read."""
+
+    files_done: int
+    files: int
+    bytes_done: int
+    bytes: int
+    chunks: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once."""
+
+    index: Path
+    root: Path
+    version: int
+    files: tuple[FileReport, ...]
+    chunks: int
+    encoded: int
+    reused: int
+    tokens: int
+    seconds: float
+    settings_changed: str = ""
+    hints: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Files by status, and by reason where there is one: ``{"added": 3, "skipped: binary": 1}``."""
+        keys = (f"{file.status}: {file.reason}" if file.reason else file.status for file in self.files)
+        return dict(sorted(Counter(keys).items()))
+
+
+class IndexingInterrupted(KeyboardInterrupt):
+    """Ctrl-C: what was finished is committed, and the same call goes on from there. Carries the `IndexReport`."""
+
+    def __init__(self, report: IndexReport) -> None:
+        super().__init__(f"interrupted; {len(report.files)} files are done")
+        self.report = report
