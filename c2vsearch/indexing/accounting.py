@@ -1,12 +1,77 @@
-"""What became of each file, once all of them were seen: some that were added had only moved, or were there already."""
+"""What becomes of each file: what need not be read, what was read, and what had only moved or was there already."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from c2vsearch.collection import SourceState
-from c2vsearch.records import FileReport
+from c2vsearch.indexing.reading import CutFile
+from c2vsearch.records import FileReport, FileStatus, SourceFile
+
+# Reasons that lie outside the file: it is tried again though it has not changed.
+_PASSING = frozenset({"permission", "unreadable", "vanished", "out-of-memory", "not-regular"})
+
+
+def triage(
+    files: Iterable[SourceFile], *, sources: Mapping[str, SourceState], reread: bool
+) -> tuple[list[SourceFile], list[FileReport]]:
+    """The files to read, and a report for each that has the size and time it had.
+
+    What could not be read then is not tried again, unless the reason may have passed or a package may have been
+    installed since.
+
+    >>> known = SourceState("a.md", 10, 5, "hash", chunks=1)
+    >>> same, touched = SourceFile("a.md", "/a.md", 10, 5), SourceFile("a.md", "/a.md", 10, 6)
+    >>> triage([same], sources={"a.md": known}, reread=False)[1]
+    [FileReport(source='a.md', status='unchanged', reason='', detail='', chunks=1, member='')]
+    >>> triage([touched], sources={"a.md": known}, reread=False)[0] == [touched]
+    True
+    """
+    changed, reports = [], []
+    for file in files:
+        known = None if reread else sources.get(file.source)
+        if known is None or (known.size_bytes, known.mtime_ns) != (file.size_bytes, file.mtime_ns):
+            changed.append(file)
+        elif known.status == "indexed":
+            reports.append(FileReport(file.source, "unchanged", chunks=known.chunks))
+        elif known.reason in _PASSING or known.reason.startswith("needs-extra"):
+            changed.append(file)
+        else:
+            status = cast(FileStatus, known.status)
+            reports.append(FileReport(file.source, status, known.reason, known.detail))
+    return changed, reports
+
+
+def verdict(cut: CutFile, known: SourceState | None) -> FileReport:
+    """How a file that was read stands, given how it stood."""
+    indexed = known is not None and known.status == "indexed"
+    if cut.report is None:
+        return FileReport(cut.file.source, "updated" if indexed else "added", chunks=len(cut.chunks))
+    if cut.report.status == "unchanged" and known is not None:
+        return dataclasses.replace(cut.report, chunks=known.chunks)
+    return cut.report
+
+
+def state_of(cut: CutFile, report: FileReport) -> SourceState:
+    """What the index keeps of a file."""
+    file = cut.file
+    if report.status in {"added", "updated", "unchanged"}:
+        first = cut.documents[0]
+        return SourceState(
+            file.source, file.size_bytes, file.mtime_ns, first.content_hash, first.id, "indexed", chunks=report.chunks
+        )
+    return SourceState(
+        file.source, file.size_bytes, file.mtime_ns, status=report.status, reason=report.reason, detail=report.detail
+    )
+
+
+def gone(sources: Iterable[str], entries: Sequence[SourceFile | FileReport]) -> list[str]:
+    """Known sources that the walk did not find. What lies below a directory that could not be listed may be there."""
+    seen = {entry.source for entry in entries}
+    unlisted = tuple(entry.source for entry in entries if isinstance(entry, FileReport) and entry.source.endswith("/"))
+    return [source for source in sources if source not in seen and not source.startswith(unlisted or ("\0",))]
 
 
 def settled(
@@ -18,22 +83,22 @@ def settled(
     in a report of its own. One with the bytes of a file that is there is a "duplicate": it can be found under both
     names, and nothing was embedded for it.
 
-    >>> gone, new = SourceState("a.md", 1, 1, "hash"), SourceState("b.md", 1, 2, "hash")
+    >>> old, new = SourceState("a.md", 1, 1, "hash"), SourceState("b.md", 1, 2, "hash")
     >>> reports = [FileReport("b.md", "added", chunks=1), FileReport("a.md", "deleted", chunks=1)]
-    >>> [(report.status, report.detail) for report in settled(reports, before={"a.md": gone}, after={"b.md": new})]
+    >>> [(report.status, report.detail) for report in settled(reports, before={"a.md": old}, after={"b.md": new})]
     [('moved', 'from a.md')]
     """
-    gone = _by_hash({report.source: before[report.source] for report in reports if report.status == "deleted"})
+    left = _by_hash({report.source: before[report.source] for report in reports if report.status == "deleted"})
     added = {report.source for report in reports if report.status == "added"}
     there = _by_hash({source: state for source, state in after.items() if source not in added})
     moved: set[str] = set()
     result = []
     for report in sorted(reports, key=_place):
         digest = after[report.source].content_hash if report.status == "added" and not report.member else ""
-        if digest and gone.get(digest):
-            old = gone[digest].pop(0)
-            moved.add(old)
-            report = dataclasses.replace(report, status="moved", detail=f"from {old}")
+        if digest and left.get(digest):
+            name = left[digest].pop(0)
+            moved.add(name)
+            report = dataclasses.replace(report, status="moved", detail=f"from {name}")
         elif digest and there.get(digest):
             report = dataclasses.replace(report, status="duplicate", detail=f"the same as {there[digest][0]}")
         if digest:

@@ -149,7 +149,7 @@ def test_an_error_in_the_reading_thread_arrives(docs: Path, monkeypatch: pytest.
     def broken(*arguments: object, **named: object) -> None:
         raise RuntimeError("a bug in a reader")
 
-    monkeypatch.setattr("c2vsearch.indexing.sync.chunk_document", broken)
+    monkeypatch.setattr("c2vsearch.indexing.reading.chunk_document", broken)
     with pytest.raises(RuntimeError, match="a bug in a reader"):
         sync(docs)
 
