@@ -206,3 +206,10 @@ def describe_fingerprint(fingerprint: Fingerprint) -> str:
     'c2v-mini@01234567 (768 dimensions)'
     """
     return f"{fingerprint.name}@{fingerprint.revision[:8]} ({fingerprint.dim} dimensions)"
+
+
+def changed_settings(old: Manifest, *, chunking: ChunkingConfig, reading: str) -> str:
+    """What differs from the settings of a version, in words; "" when nothing does."""
+    before = {**dataclasses.asdict(old.chunking), "reading": old.reading}
+    now = {**dataclasses.asdict(chunking), "reading": reading}
+    return ", ".join(f"{key} {before[key]} -> {now[key]}" for key in before if before[key] != now[key])

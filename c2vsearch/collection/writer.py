@@ -29,6 +29,7 @@ from c2vsearch.collection.manifest import (
     Manifest,
     ShardEntry,
     SourceState,
+    changed_settings,
     describe,
     describe_fingerprint,
 )
@@ -100,7 +101,7 @@ class CollectionWriter:
             numbers = layout.versions(root)
             base = None if rebuild or not numbers else Collection.open(root)
             if base is not None:
-                _refuse_mismatch(root, base.manifest, fingerprint, source_root)
+                refuse_mismatch(root, base.manifest, fingerprint, source_root)
             manifest = Manifest(
                 version=(numbers[-1] if numbers else 0) + 1,
                 parent=base.manifest.version if base else None,
@@ -125,10 +126,8 @@ class CollectionWriter:
         """What differs between this run's settings and the last version's, in words; "" when nothing does."""
         if self.base is None:
             return ""
-        old, new = self.base.manifest, self._manifest
-        pairs = {**dataclasses.asdict(old.chunking), "reading": old.reading}
-        now = {**dataclasses.asdict(new.chunking), "reading": new.reading}
-        return ", ".join(f"{key} {pairs[key]} -> {now[key]}" for key in pairs if pairs[key] != now[key])
+        new = self._manifest
+        return changed_settings(self.base.manifest, chunking=new.chunking, reading=new.reading)
 
     def reusable_vectors(self, hashes: Items[str]) -> dict[str, NDArray[np.float32]]:
         """Vectors already computed for chunks of these hashes, in live, deleted or unfinished rows alike."""
@@ -301,7 +300,13 @@ def _refuse_foreign(root: Path) -> None:
             )
 
 
-def _refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint, source_root: str) -> None:
+def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint, source_root: str) -> None:
+    """Refuse to go on with an index of another model, or of another directory.
+
+    Raises:
+        EncoderMismatch: The index was built with another model.
+        InvalidConfig: The index belongs to another directory.
+    """
     if old.fingerprint != fingerprint:
         raise EncoderMismatch(
             f"{root} was built with {describe_fingerprint(old.fingerprint)}; this run uses "

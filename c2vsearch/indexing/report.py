@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,13 @@ class IndexReport:
     @property
     def counts(self) -> dict[str, int]:
         """Files by status, and by reason where there is one: ``{"added": 3, "skipped: binary": 1}``."""
-        keys = (f"{file.status}: {file.reason}" if file.reason else file.status for file in self.files)
-        return dict(sorted(Counter(keys).items()))
+        return counts(self.files)
+
+
+def counts(files: Iterable[FileReport]) -> dict[str, int]:
+    """Reports by status, and by reason where there is one."""
+    keys = (f"{file.status}: {file.reason}" if file.reason else file.status for file in files)
+    return dict(sorted(Counter(keys).items()))
 
 
 class IndexingInterrupted(KeyboardInterrupt):
