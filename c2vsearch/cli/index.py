@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from c2vsearch.cli.console import duration, messages, plain_table, print_json
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision, WalkConfig
+from c2vsearch.cli.console import duration, messages, plain_table, print_json, results, size
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision, ReadingConfig, WalkConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.terminal import visible, visible_line
 
 if TYPE_CHECKING:
-    from c2vsearch.indexing import IndexReport, Progress
+    from c2vsearch.indexing import IndexPlan, IndexReport, Progress
+    from c2vsearch.records import FileReport
 
 EXAMPLES = """Examples:
 
 c2vsearch index ~/notes
 
-c2vsearch index docs --include '*.md' --index /srv/indexes/docs"""
+c2vsearch index docs --include '*.md' --index /srv/indexes/docs
+
+c2vsearch index ~/papers --dry-run
+
+c2vsearch index support.jsonl --text-field body --id-field ticket --metadata-fields team,opened"""
 PROBLEMS_SHOWN = 8
+CHANGES_SHOWN = 3
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 
 
@@ -49,6 +56,9 @@ def index(
     no_ignore: Annotated[
         bool, typer.Option("--no-ignore", help="Do not honour .gitignore and .c2vsearchignore.")
     ] = False,
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="Read what symbolic links lead to, outside DIR as well.")
+    ] = False,
     max_file_size: Annotated[str, typer.Option(metavar="SIZE", help="Skip larger files, e.g. 500kB, 20MB.")] = "20MB",
     max_tokens: Annotated[
         int | None,
@@ -58,6 +68,21 @@ def index(
         int | None,
         typer.Option(help=f"Tokens a chunk repeats of the one before, at most; {ChunkingConfig.overlap_tokens}."),
     ] = None,
+    text_field: Annotated[
+        str, typer.Option(metavar="NAME", help="Where records (JSON, CSV, Parquet ...) have their text.")
+    ] = "",
+    id_field: Annotated[str, typer.Option(metavar="NAME", help="Where records have their id.")] = "",
+    metadata_fields: Annotated[
+        str, typer.Option(metavar="NAMES", help="What else to keep of records, with commas between.")
+    ] = "",
+    metadata: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV or JSON lines with a column path: kept with each file's chunks."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and about how long it would take.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow the changes until Ctrl-C.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start again from nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
@@ -67,31 +92,146 @@ def index(
     Markdown, text, HTML, reStructuredText and source code; PDF and Word with their extras. Ctrl-C keeps what is
     finished, and the same command goes on from there.
     """
-    from c2vsearch.indexing import IndexingInterrupted, index_directory
-
-    walking = WalkConfig(
-        hidden=hidden, ignore_files=not no_ignore, max_file_bytes=parse_size(max_file_size),
-        include=tuple(include or ()), exclude=tuple(exclude or ()),
+    if watch and (dry_run or as_json):
+        raise InvalidConfig("--watch goes with neither --dry-run nor --json; expected one of them")
+    run = Run(
+        root=directory, index=place, model=model, rebuild=rebuild, metadata=metadata,
+        encoding=EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision)),
+        walking=WalkConfig(
+            hidden=hidden, ignore_files=not no_ignore, follow_symlinks=follow_symlinks,
+            max_file_bytes=parse_size(max_file_size), include=tuple(include or ()), exclude=tuple(exclude or ()),
+        ),
+        reading=ReadingConfig(text_field=text_field, id_field=id_field, metadata_fields=_names(metadata_fields)),
+        chunking=chunk_sizes(max_tokens, overlap_tokens),
     )  # fmt: skip
-    chunking = chunk_sizes(max_tokens, overlap_tokens)
-    encoding = EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision))
+    if dry_run:
+        _show_plan(run, as_json=as_json)
+    elif watch:
+        _follow(run, quiet=quiet)
+    else:
+        _index_once(run, quiet=quiet, as_json=as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What was asked for."""
+
+    root: Path
+    index: Path | None
+    model: str
+    encoding: EncodingConfig
+    walking: WalkConfig
+    reading: ReadingConfig
+    chunking: ChunkingConfig | None
+    metadata: Path | None
+    rebuild: bool
+
+    def sync(self, *, encoder: Any = None, on_progress: Callable[[Progress], None] | None = None) -> IndexReport:
+        """Do it, with an encoder that is loaded already where there is one."""
+        from c2vsearch.indexing import index_directory
+
+        return index_directory(
+            self.root, index=self.index, encoder=encoder or self.model, encoding=self.encoding, walking=self.walking,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, rebuild=self.rebuild,
+            on_progress=on_progress,
+        )  # fmt: skip
+
+    def plan(self) -> IndexPlan:
+        """See what would be done."""
+        from c2vsearch.indexing import plan_index
+
+        return plan_index(
+            self.root, index=self.index, encoder=self.model, encoding=self.encoding, walking=self.walking,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, rebuild=self.rebuild,
+        )  # fmt: skip
+
+
+def _index_once(run: Run, *, quiet: bool, as_json: bool) -> None:
+    from c2vsearch.indexing import IndexingInterrupted
+
     interrupted = False
     with _progress(quiet=quiet or as_json) as on_progress:
         try:
-            report = index_directory(
-                directory, index=place, encoder=model, encoding=encoding, walking=walking, chunking=chunking,
-                rebuild=rebuild, on_progress=on_progress,
-            )  # fmt: skip
+            report = run.sync(on_progress=on_progress)
         except IndexingInterrupted as stop:
             report, interrupted = stop.report, True
     if as_json:
         print_json(_record(report))
     elif not quiet:
-        _summary(report, interrupted=interrupted, default_place=place is None)
+        _summary(report, interrupted=interrupted, default_place=run.index is None)
     if interrupted:
         raise typer.Exit(130)
     if any(file.status == "failed" for file in report.files):
         raise typer.Exit(1)
+
+
+def _follow(run: Run, *, quiet: bool) -> None:
+    """A sync after each change, with one model loaded; only the first summary is whole."""
+    from c2vsearch.indexing import IndexingInterrupted, default_index, load_model
+    from c2vsearch.indexing import watch as watch_files
+
+    first = True
+    encoder = load_model(run.model, run.encoding)
+
+    def tell(report: IndexReport) -> None:
+        nonlocal first
+        if not quiet and first:
+            _summary(report, interrupted=False, default_place=run.index is None)
+            messages().print("Watching for changes; Ctrl-C ends it.")
+        elif not quiet and set(report.counts) != {"unchanged"}:
+            messages().print(f"{_changes(report)}: {report.encoded} chunks embedded in {duration(report.seconds)}")
+        first = False
+
+    try:
+        place = run.index or default_index(run.root)
+        # What is embedded again from nothing is so once, not after each change.
+        again = replace(run, rebuild=False)
+        watch_files(
+            [run.root], index=place, sync=lambda: (run if first else again).sync(encoder=encoder), on_report=tell
+        )
+    except (KeyboardInterrupt, IndexingInterrupted):
+        if not quiet:
+            messages().print("Stopped. What is finished is kept.")
+        raise typer.Exit(130) from None
+
+
+def _changes(report: IndexReport) -> str:
+    """What a sync found, without what stayed as it was."""
+    settled = {"unchanged", "empty", "skipped", "failed"}
+    shown = [file for file in report.files if file.status not in settled]
+    names = ", ".join(f"{file.status} {visible_line(file.source)}" for file in shown[:CHANGES_SHOWN])
+    return (
+        names + (f" and {len(shown) - CHANGES_SHOWN} more" if len(shown) > CHANGES_SHOWN else "") or "no text changed"
+    )
+
+
+def _show_plan(run: Run, *, as_json: bool) -> None:
+    plan = run.plan()
+    if as_json:
+        print_json(
+            {
+                "index": str(plan.index), "root": str(plan.root), "counts": plan.counts, "chunks": plan.chunks,
+                "to_embed": plan.to_embed, "tokens": plan.tokens, "seconds": round(plan.seconds, 1),
+                "size_bytes": plan.size_bytes, "settings_changed": plan.settings_changed,
+                "problems": _problems(plan.files),
+            }
+        )  # fmt: skip
+        return
+    console = results()
+    if plan.settings_changed:
+        console.print(f"Everything would be read again, because settings changed: {plan.settings_changed}")
+    _show_files(console, plan.counts, plan.files)
+    for hint in plan.hints:
+        console.print(visible(hint))
+    console.print(f"{plan.chunks} chunks in {visible_line(str(plan.index))}, {plan.to_embed} of them to embed")
+    if plan.to_embed:
+        cost = f"about {duration(plan.seconds)} on this machine, about {size(plan.size_bytes)} on disk"
+        console.print(f"{plan.tokens:,} tokens, {cost}")
+    console.print("Nothing was written.")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def chunk_sizes(max_tokens: int | None, overlap_tokens: int | None) -> ChunkingConfig | None:
@@ -172,20 +312,7 @@ def _summary(report: IndexReport, *, interrupted: bool, default_place: bool) -> 
     console = messages()
     if report.settings_changed:
         console.print(f"Everything was read again, because settings changed: {report.settings_changed}")
-    table = plain_table("files", "", right=("files",))
-    for state, count in report.counts.items():
-        table.add_row(str(count), visible_line(state))
-    console.print(table)
-    # A missing extra is in the table and in its hint; the other files that were left out are named.
-    problems = [
-        file
-        for file in report.files
-        if file.status in {"skipped", "failed"} and not file.reason.startswith("needs-extra")
-    ]
-    for file in problems[:PROBLEMS_SHOWN]:
-        console.print(f"  {visible_line(file.source)}: {file.reason}, {visible_line(file.detail)}", style="dim")
-    if len(problems) > PROBLEMS_SHOWN:
-        console.print(f"  ... and {len(problems) - PROBLEMS_SHOWN} more: c2vsearch status --problems", style="dim")
+    _show_files(console, report.counts, report.files)
     for hint in report.hints:
         console.print(visible(hint))
     rate = f", {report.tokens / report.seconds:,.0f} tokens/s" if report.tokens and report.seconds > 0 else ""
@@ -204,13 +331,37 @@ def _summary(report: IndexReport, *, interrupted: bool, default_place: bool) -> 
         console.print("There is nothing to search yet: no file had text that could be read.")
 
 
+def _show_files(console: Any, counts: dict[str, int], files: Sequence[FileReport]) -> None:
+    """How many files ended how, and the first of those that were left out."""
+    table = plain_table("files", "", right=("files",))
+    for state, count in counts.items():
+        table.add_row(str(count), visible_line(state))
+    console.print(table)
+    # A missing extra is in the table and in its hint; the other files that were left out are named.
+    problems = [
+        file for file in files if file.status in {"skipped", "failed"} and not file.reason.startswith("needs-extra")
+    ]
+    for file in problems[:PROBLEMS_SHOWN]:
+        console.print(f"  {visible_line(_name(file))}: {file.reason}, {visible_line(file.detail)}", style="dim")
+    if len(problems) > PROBLEMS_SHOWN:
+        console.print(f"  ... and {len(problems) - PROBLEMS_SHOWN} more: c2vsearch status --problems", style="dim")
+
+
 def _record(report: IndexReport) -> dict[str, Any]:
     return {
         "index": str(report.index), "root": str(report.root), "version": report.version, "counts": report.counts,
         "chunks": report.chunks, "encoded": report.encoded, "reused": report.reused, "tokens": report.tokens,
         "seconds": round(report.seconds, 3),
-        "problems": [
-            {"path": file.source, "status": file.status, "reason": file.reason, "detail": file.detail}
-            for file in report.files if file.status in {"skipped", "failed"}
-        ],
+        "problems": _problems(report.files),
     }  # fmt: skip
+
+
+def _problems(files: Sequence[FileReport]) -> list[dict[str, str]]:
+    return [
+        {"path": _name(file), "status": file.status, "reason": file.reason, "detail": file.detail}
+        for file in files if file.status in {"skipped", "failed"}
+    ]  # fmt: skip
+
+
+def _name(file: FileReport) -> str:
+    return f"{file.source}!/{file.member}" if file.member else file.source

@@ -39,7 +39,8 @@ def watch(
     """
     watchfiles = require("watchfiles", extra="watch", purpose="watching files")
     own = str(index.resolve())
-    missed = _attempt(sync, on_report)
+    _attempt(sync, on_report)
+    missed = True  # what changed before the system was asked to tell of changes
     changes = watchfiles.watch(
         *roots, watch_filter=lambda _, path: not _below(str(Path(path)), own), debounce=DEBOUNCE_MS, stop_event=stop,
         rust_timeout=RETRY_MS, yield_on_timeout=True, raise_interrupt=True,

@@ -303,3 +303,54 @@ def test_help_version_and_reference(tmp_path: Path) -> None:
     check = subprocess.run([sys.executable, ROOT / "docs" / "make_cli_reference.py", "--check"], cwd=ROOT,
                            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)  # fmt: skip
     assert check.returncode == 0, check.stderr
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("# Ferries\n\nThe ferry leaves at nine.")
+    (docs / "b.png").write_bytes(b"x")
+    done = run("index", "docs", "--model", "hash", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1   added" in done.stdout
+    assert "1 chunks in indexes/docs, 1 of them to embed" in done.stdout
+    assert "Nothing was written." in done.stdout
+    assert not (tmp_path / "indexes").exists()
+    plan = json.loads(run("index", "docs", "--model", "hash", "--dry-run", "--json", cwd=tmp_path).stdout)
+    assert (plan["counts"], plan["to_embed"]) == ({"added": 1, "skipped: unsupported": 1}, 1)
+    assert [problem["path"] for problem in plan["problems"]] == ["b.png"]
+
+
+def test_a_table_of_metadata_that_changes_is_noticed(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("# Ferries\n\nThe ferry leaves at nine.")
+    table = tmp_path / "m.csv"
+    index = ("index", "docs", "--model", "hash", "--metadata", "m.csv", "--json")
+    table.write_text("path,team\na.md,rescue\n")
+    assert json.loads(run(*index, cwd=tmp_path).stdout)["counts"] == {"added": 1}
+    assert json.loads(run(*index, cwd=tmp_path).stdout)["counts"] == {"unchanged": 1}
+    table.write_text("path,team\na.md,crew\n")
+    record = json.loads(run(*index, cwd=tmp_path).stdout)
+    assert (record["counts"], record["encoded"]) == ({"updated": 1}, 0)
+    table.write_text("team\nrescue\n")
+    done = run(*index, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected a column 'path'" in done.stderr
+
+
+def test_watching_follows_the_files_until_it_is_interrupted(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("One text.")
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONUNBUFFERED": "1"}
+    command = [*TOOL, "index", "docs", "--model", "hash", "--watch"]
+    with subprocess.Popen(command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert any("Watching for changes" in line for line in lines)
+        (docs / "b.md").write_text("Another text.")
+        assert any("added b.md: 1 chunks embedded" in line for line in lines)
+        process.send_signal(signal.SIGINT)
+        assert "Stopped" in process.stderr.read()
+        assert process.wait(timeout=60) == 130
