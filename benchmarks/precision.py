@@ -20,6 +20,7 @@ from bench import report
 from c2vsearch import load_encoder
 from c2vsearch.encoder import Encoder
 from c2vsearch.evaluation import Dataset, read_beir
+from c2vsearch.evaluation.datasets import is_beir
 
 PRECISIONS = ("int8", "fp32")
 WARM_UP = 20
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     args = parser.parse_args()
     encoders = {precision: load_encoder("c2v-mini", precision=precision) for precision in PRECISIONS}
-    names = args.sets.split(",") if args.sets else sorted(path.name for path in args.data.iterdir() if path.is_dir())
+    names = args.sets.split(",") if args.sets else sorted(path.name for path in args.data.iterdir() if is_beir(path))
     quality: dict[str, dict[str, float]] = {}
     asked: list[str] = []
     for name in names:
