@@ -19,6 +19,15 @@ Metadata = Mapping[str, Value]
 Mode = Literal["hybrid", "dense", "bm25"]
 
 
+def path_of(source: str, member: str = "") -> str:
+    """What people are shown: a file, or something inside one.
+
+    >>> path_of("mail.zip", "2024/report.pdf"), path_of("a.md")
+    ('mail.zip!/2024/report.pdf', 'a.md')
+    """
+    return f"{source}!/{member}" if member else source
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A heading of a document: where its line starts, its depth (1 is the outermost), its words."""

@@ -15,7 +15,7 @@ from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.config import SearchConfig
 from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
-from c2vsearch.records import Hit, Mode, Passage
+from c2vsearch.records import Hit, Mode, Passage, path_of
 from c2vsearch.search.pipeline import check_query, search
 from c2vsearch.search.rerank import LateInteraction, Reranker
 from c2vsearch.terminal import visible_line
@@ -239,13 +239,17 @@ class Retriever:
 def _merged(hits: Sequence[Hit]) -> list[list[Hit]]:
     """Hits in groups that overlap or adjoin in one document, each in reading order; groups by their best hit."""
     groups: list[list[Hit]] = []
-    for hit in sorted(hits, key=lambda hit: (hit.source, hit.start)):
+    for hit in sorted(hits, key=lambda hit: (hit.source, hit.member, hit.start)):
         last = groups[-1][-1] if groups else None
-        if last is not None and last.source == hit.source and hit.start <= max(h.end for h in groups[-1]) + 2:
+        if last is not None and _same(last, hit) and hit.start <= max(h.end for h in groups[-1]) + 2:
             groups[-1].append(hit)
         else:
             groups.append([hit])
     return sorted(groups, key=lambda group: min(hit.rank for hit in group))
+
+
+def _same(first: Hit, second: Hit) -> bool:
+    return (first.source, first.member) == (second.source, second.member)
 
 
 def _joined(group: Sequence[Hit]) -> str:
@@ -265,9 +269,10 @@ def _joined(group: Sequence[Hit]) -> str:
 def _citation(group: Sequence[Hit]) -> str:
     """Where the group is from, on one line whatever a file or a heading is called."""
     first = group[0]
+    path = path_of(first.source, first.member)
     if first.page is not None:
         last_page = max(hit.page or first.page for hit in group)
         place = f"page {first.page}" if last_page == first.page else f"pages {first.page}-{last_page}"
-        return visible_line(f"{first.source}, {place}")
-    lines = f"{first.source}:{first.start_line}-{max(hit.end_line for hit in group)}"
+        return visible_line(f"{path}, {place}")
+    lines = f"{path}:{first.start_line}-{max(hit.end_line for hit in group)}"
     return visible_line(f"{lines} ({' > '.join(first.heading_path)})" if first.heading_path else lines)

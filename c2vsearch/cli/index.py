@@ -14,6 +14,7 @@ import typer
 from c2vsearch.cli.console import duration, messages, plain_table, print_json, results, size
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision, ReadingConfig, WalkConfig
 from c2vsearch.errors import InvalidConfig
+from c2vsearch.records import path_of
 from c2vsearch.terminal import visible, visible_line
 
 if TYPE_CHECKING:
@@ -342,7 +343,10 @@ def _show_files(console: Any, counts: dict[str, int], files: Sequence[FileReport
         file for file in files if file.status in {"skipped", "failed"} and not file.reason.startswith("needs-extra")
     ]
     for file in problems[:PROBLEMS_SHOWN]:
-        console.print(f"  {visible_line(_name(file))}: {file.reason}, {visible_line(file.detail)}", style="dim")
+        console.print(
+            f"  {visible_line(path_of(file.source, file.member))}: {file.reason}, {visible_line(file.detail)}",
+            style="dim",
+        )
     if len(problems) > PROBLEMS_SHOWN:
         console.print(f"  ... and {len(problems) - PROBLEMS_SHOWN} more: c2vsearch status --problems", style="dim")
 
@@ -358,10 +362,6 @@ def _record(report: IndexReport) -> dict[str, Any]:
 
 def _problems(files: Sequence[FileReport]) -> list[dict[str, str]]:
     return [
-        {"path": _name(file), "status": file.status, "reason": file.reason, "detail": file.detail}
+        {"path": path_of(file.source, file.member), "status": file.status, "reason": file.reason, "detail": file.detail}
         for file in files if file.status in {"skipped", "failed"}
     ]  # fmt: skip
-
-
-def _name(file: FileReport) -> str:
-    return f"{file.source}!/{file.member}" if file.member else file.source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from c2vsearch.cli.console import messages, print_json, results
 from c2vsearch.cli.find_index import find_index
 from c2vsearch.config import TASKS, SearchConfig
 from c2vsearch.errors import InvalidConfig
-from c2vsearch.records import Hit, Mode
+from c2vsearch.records import Hit, Mode, Value, path_of
 from c2vsearch.terminal import visible, visible_line
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
         "start_line": hit.start_line, "end_line": hit.end_line, "page": hit.page,
         "heading_path": list(hit.heading_path), "title": hit.title, "start": hit.start, "end": hit.end,
         "text": hit.text, "highlight": list(hit.highlight) if hit.highlight else None,
+        "member": hit.member, "kind": hit.kind, "metadata": {key: _told(value) for key, value in sorted(hit.metadata.items())},
     }  # fmt: skip
     return {**fields, "stages": [dataclasses.asdict(stage) for stage in hit.stages]} if explain else fields
 
@@ -93,6 +95,11 @@ def _instruction(task: str | None, instruction: str | None) -> str | None:
             f"--task is {task!r}; expected one of {', '.join(TASKS)} (or your own words: --instruction)"
         )
     return TASKS[task] if task is not None else instruction
+
+
+def _told(value: Value) -> object:
+    """A value as JSON has it: times as ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime.datetime) else value
 
 
 def _path(source: str) -> str:
@@ -109,7 +116,7 @@ def _show(hits: list[Hit], *, full: bool, explain: bool) -> None:
 
     console = results()
     for hit in hits:
-        place = f"{visible_line(hit.source)}, page {hit.page}" if hit.page else _lines(hit)
+        place = f"{visible_line(path_of(hit.source, hit.member))}, page {hit.page}" if hit.page else _lines(hit)
         header = Text(f"{hit.rank:>2}  {hit.score:.3f}  ").append(place, style="bold cyan")
         if hit.heading_path:
             header.append("  " + visible_line(" > ".join(hit.heading_path)), style="dim")
@@ -126,7 +133,7 @@ def _show(hits: list[Hit], *, full: bool, explain: bool) -> None:
 
 def _lines(hit: Hit) -> str:
     lines = str(hit.start_line) if hit.start_line == hit.end_line else f"{hit.start_line}-{hit.end_line}"
-    return f"{visible_line(hit.source)}:{lines}"
+    return f"{visible_line(path_of(hit.source, hit.member))}:{lines}"
 
 
 def _snippet(hit: Hit, *, full: bool) -> Text:

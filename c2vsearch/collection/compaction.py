@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from c2vsearch.collection.manifest import ShardEntry
 from c2vsearch.shards import Shard, ShardFile
+from c2vsearch.shards.fields import together
 
 # A shard is written anew when more than this share of its rows is deleted ...
 DELETED_SHARE = 0.5
@@ -71,8 +72,8 @@ def _tables(
         with open_entry(root, entry) as shard:
             waiting.append(shard.take(np.flatnonzero(live[entry.name]).tolist()))
         while sum(table.num_rows for table in waiting) >= rows_per_shard:
-            table = pa.concat_tables(waiting)
+            table = together(waiting)
             yield table.slice(0, rows_per_shard).combine_chunks()
             waiting = [table.slice(rows_per_shard)]
     if sum(table.num_rows for table in waiting):
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield together(waiting).combine_chunks()

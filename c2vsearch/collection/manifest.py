@@ -14,7 +14,7 @@ from c2vsearch.config import ChunkingConfig
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
 from c2vsearch.records import Fingerprint
 
-FORMAT = 1
+FORMAT = 2
 _PLAIN_NAME = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]*(/\.?[A-Za-z0-9][A-Za-z0-9._-]*){0,2}")
 
 

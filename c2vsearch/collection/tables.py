@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from c2vsearch import artifacts
 from c2vsearch.collection.manifest import SourceState
 from c2vsearch.errors import CorruptFile
-from c2vsearch.shards.schema import decode_source, encode_source
+from c2vsearch.shards.text import decode_source, encode_source
 
 Deletes = dict[str, set[int]]
 

@@ -106,7 +106,7 @@ def _best(collection: Collection, scores: Scores, k: int) -> list[tuple[Row, Chu
     """The k best chunks; equal scores in the order of their ids, what one source repeats only once."""
     order = _ranked(scores)
     found: list[tuple[Row, Chunk]] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     start = 0
     while start < len(order) and len(found) < k:
         end = min(start + k, len(order))
@@ -114,8 +114,8 @@ def _best(collection: Collection, scores: Scores, k: int) -> list[tuple[Row, Chu
             end += 1  # rows of one score are put in order together
         part = list(zip(order[start:end], collection.chunks(order[start:end]), strict=True))
         for row, chunk in sorted(part, key=lambda item: (-scores[item[0]], item[1].id)):
-            if (chunk.source, chunk.hash) not in seen:
-                seen.add((chunk.source, chunk.hash))
+            if (chunk.source, chunk.member, chunk.hash) not in seen:
+                seen.add((chunk.source, chunk.member, chunk.hash))
                 found.append((row, chunk))
         start = end
     return found[:k]
@@ -137,6 +137,9 @@ def _hits(rows: list[tuple[Row, Chunk]], sentences: Sequence[Span | None], score
             page=chunk.page,
             heading_path=chunk.heading_path,
             title=chunk.title,
+            member=chunk.member,
+            kind=chunk.kind,
+            metadata=chunk.metadata,
             highlight=sentence,
             stages=tuple(
                 StageScore(stage, found[row], ranks[stage][row]) for stage, found in stages.items() if row in found

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from c2vsearch.errors import CorruptFile, IncompatibleVersion
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import CheckedFile, block_hashes
-from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, decode_source, schema
+from c2vsearch.shards.fields import PREFIX, metadata
+from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, is_shard
+from c2vsearch.shards.text import decode_source
 
 TEXT_COLUMNS = [
-    "chunk_id", "doc_id", "source", "start", "end", "start_line", "end_line", "page",
+    "chunk_id", "doc_id", "source", "member", "kind", "start", "end", "start_line", "end_line", "page",
     "heading_path", "title", "context", "text", "tokens", "hash",
 ]  # fmt: skip
 REPAIR = "restore the file, or build the index again with `c2vsearch index DIR --rebuild`"
@@ -55,21 +57,24 @@ class Shard:
             self._checked = CheckedFile(path, size_bytes=size_bytes, blocks=blocks)
             self._file = pq.ParquetFile(self._checked, memory_map=False, page_checksum_verification=True)
             groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
-            metadata = self._file.schema_arrow.metadata or {}
+            told = self._file.schema_arrow.metadata or {}
         except FileNotFoundError as error:
             raise CorruptFile(f"{path} is missing; {REPAIR}") from error
         except CorruptFile as error:
             raise CorruptFile(f"{error}; {REPAIR}") from error
         except _BROKEN as error:
             raise CorruptFile(f"{path} is damaged ({_first_line(error)}); {REPAIR}") from error
-        found = metadata.get(FORMAT_KEY, b"?").decode(errors="replace")
+        found = told.get(FORMAT_KEY, b"?").decode(errors="replace")
         if found != FORMAT:
             raise IncompatibleVersion(
-                f"{path} has shard format {found}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch"
+                f"{path} has shard format {found}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch, "
+                "or build the index again with --rebuild"
             )
-        self._metadata: dict[bytes, bytes] = metadata
+        self._metadata: dict[bytes, bytes] = told
         self._starts = np.cumsum([0, *groups])
-        if not self._file.schema_arrow.equals(schema(self.dim)):
+        # Parquet selects a list by the name of what is in it, or by a prefix of that: the plain name does for both.
+        self._text_columns = [*TEXT_COLUMNS, *(n for n in self._file.schema_arrow.names if n.startswith(PREFIX))]
+        if not is_shard(self._file.schema_arrow, self.dim):
             raise CorruptFile(f"{path} has other columns than a shard; {REPAIR}")
 
     @property
@@ -97,7 +102,7 @@ class Shard:
         groups = np.searchsorted(self._starts, wanted, side="right") - 1
         found: dict[int, Chunk] = {}
         for group in np.unique(groups).tolist():
-            table = self._read([group], TEXT_COLUMNS)
+            table = self._read([group], self._text_columns)
             inside = wanted[groups == group]
             records = table.take(inside - self._starts[group]).to_pylist()
             found.update((row, _chunk(record)) for row, record in zip(inside.tolist(), records, strict=True))
@@ -106,7 +111,7 @@ class Shard:
     def iter_chunks(self) -> Iterator[Chunk]:
         """Every chunk, one row group in memory at a time."""
         for group in range(self._file.num_row_groups):
-            for record in self._read([group], TEXT_COLUMNS).to_pylist():
+            for record in self._read([group], self._text_columns).to_pylist():
                 yield _chunk(record)
 
     def vectors(self) -> NDArray[np.float16]:
@@ -165,7 +170,7 @@ def _chunk(record: dict[str, Any]) -> Chunk:
     record["id"] = record.pop("chunk_id")
     record["source"] = decode_source(record["source"])
     record["heading_path"] = tuple(record["heading_path"])
-    return Chunk(**record)
+    return Chunk(metadata=metadata(record), **record)
 
 
 def _first_line(error: BaseException) -> str:

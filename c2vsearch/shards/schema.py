@@ -1,29 +1,27 @@
-"""Columns of a shard, and texts as valid UTF-8. Described for other tools in docs/storage-format.md."""
+"""Columns of a shard. Described for other tools in docs/storage-format.md."""
 
 from __future__ import annotations
 
-import re
-
 import pyarrow as pa
 
-FORMAT = "1"
+from c2vsearch.shards.fields import is_field
+
+FORMAT = "2"
 FORMAT_KEY = b"c2vsearch.format"
 FINGERPRINT_KEY = b"c2vsearch.fingerprint"
 CHUNKING_KEY = b"c2vsearch.chunking"
 SHARD_SUFFIX = ".parquet"
 
-_UNDECODABLE = re.compile("[%\ud800-\udfff]")
-_ESCAPED = re.compile("%(?:u([0-9A-F]{4})|([0-9A-F]{2}))")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
 
 def schema(dim: int) -> pa.Schema:
-    """The columns, for embeddings of ``dim`` numbers."""
+    """The columns every shard has, for embeddings of ``dim`` numbers; those of metadata come after them."""
     return pa.schema(
         [
             pa.field("chunk_id", pa.string(), nullable=False),
             pa.field("doc_id", pa.string(), nullable=False),
             pa.field("source", pa.string(), nullable=False),
+            pa.field("member", pa.string(), nullable=False),
+            pa.field("kind", pa.string(), nullable=False),
             pa.field("start", pa.int64(), nullable=False),
             pa.field("end", pa.int64(), nullable=False),
             pa.field("start_line", pa.int32(), nullable=False),
@@ -40,40 +38,9 @@ def schema(dim: int) -> pa.Schema:
     )
 
 
-def encode_source(source: str) -> str:
-    r"""A file name as valid UTF-8, reversibly.
-
-    ``%`` and bytes that are not UTF-8 are written ``%XX``; a lone surrogate that stands for no byte, ``%uXXXX``.
-
-    >>> encode_source("notes/caf\udce9 100%.md")
-    'notes/caf%E9 100%25.md'
-    """
-
-    def escape(match: re.Match[str]) -> str:
-        code = ord(match.group())
-        if code == ord("%"):
-            return "%25"
-        return f"%{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"%u{code:04X}"
-
-    return _UNDECODABLE.sub(escape, source)
-
-
-def decode_source(stored: str) -> str:
-    r"""The inverse of `encode_source`.
-
-    >>> decode_source("notes/caf%E9 100%25.md") == "notes/caf\udce9 100%.md"
-    True
-    """
-
-    def character(match: re.Match[str]) -> str:
-        surrogate, byte = match.groups()
-        if surrogate is not None:
-            return chr(int(surrogate, 16))
-        return "%" if byte == "25" else chr(0xDC00 + int(byte, 16))
-
-    return _ESCAPED.sub(character, stored)
-
-
-def storable(text: str) -> str:
-    """Text as valid UTF-8 of the same length: a lone surrogate becomes U+FFFD, so offsets stay true."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+def is_shard(found: pa.Schema, dim: int) -> bool:
+    """Whether these are the columns of a shard."""
+    fixed = schema(dim)
+    extra = [found.field(number) for number in range(min(len(fixed), len(found)), len(found))]
+    same = pa.schema([found.field(number) for number in range(min(len(fixed), len(found)))]).equals(fixed)
+    return same and all(is_field(field) for field in extra)

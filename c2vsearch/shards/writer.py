@@ -19,21 +19,21 @@ from c2vsearch.config import ChunkingConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import block_hashes
+from c2vsearch.shards.fields import PREFIX, columns
 from c2vsearch.shards.schema import (
     CHUNKING_KEY,
     FINGERPRINT_KEY,
     FORMAT,
     FORMAT_KEY,
     SHARD_SUFFIX,
-    encode_source,
     schema,
-    storable,
 )
+from c2vsearch.shards.text import encode_source, storable
 
 ROWS_PER_GROUP = 512  # a hit reads one group: small enough to be quick, large enough to compress
 MAX_TOLD = 3
 
-_TEXTS = ("doc_id", "title", "context", "text", "hash")
+_TEXTS = ("doc_id", "member", "kind", "title", "context", "text", "hash")
 _NUMBERS = ("start", "end", "start_line", "end_line", "page", "tokens")
 _EMBEDDING = "embedding.list.element"
 # float16 numbers hardly compress, and plain pages are read five times as fast.
@@ -92,9 +92,9 @@ def write_table(directory: Path, table: pa.Table, *, fingerprint: Fingerprint, c
     pq.write_table(
         table.replace_schema_metadata(metadata),
         buffer,
-        compression=_COMPRESSION,
+        compression={**_COMPRESSION, **{name: "zstd" for name in _leaves(table.schema)}},
         row_group_size=ROWS_PER_GROUP,
-        use_dictionary=["doc_id", "source", "title"],
+        use_dictionary=["doc_id", "source", "member", "kind", "title"],
         write_statistics=["source", "doc_id"],
         write_page_checksum=True,
     )
@@ -128,13 +128,22 @@ def _check(chunks: Sequence[Chunk], vectors: NDArray[np.float32], dim: int) -> N
 
 
 def _table(chunks: Sequence[Chunk], vectors: NDArray[np.float16]) -> pa.Table:
-    columns: dict[str, Any] = {
+    values: dict[str, Any] = {
         "chunk_id": [storable(chunk.id) for chunk in chunks],
         "source": [encode_source(chunk.source) for chunk in chunks],
         "heading_path": [[storable(title) for title in chunk.heading_path] for chunk in chunks],
     }
-    columns |= {name: [storable(getattr(chunk, name)) for chunk in chunks] for name in _TEXTS}
-    columns |= {name: [getattr(chunk, name) for chunk in chunks] for name in _NUMBERS}
+    values |= {name: [storable(getattr(chunk, name)) for chunk in chunks] for name in _TEXTS}
+    values |= {name: [getattr(chunk, name) for chunk in chunks] for name in _NUMBERS}
     flat = pa.array(vectors.reshape(-1), type=pa.float16())
-    columns["embedding"] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    return pa.table(columns, schema=schema(vectors.shape[1]))
+    values["embedding"] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    table = pa.table(values, schema=schema(vectors.shape[1]))
+    for name, column in columns([chunk.metadata for chunk in chunks]).items():
+        table = table.append_column(name, column)
+    return table
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """What Parquet calls the columns of metadata."""
+    fields = [field for field in schema if field.name.startswith(PREFIX)]
+    return [f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name for field in fields]

@@ -30,7 +30,7 @@ from c2vsearch.errors import (
 )
 from c2vsearch.index.exact import exact_search
 from c2vsearch.records import Chunk
-from c2vsearch.shards.schema import encode_source
+from c2vsearch.shards.text import encode_source
 
 ENCODER = HashEncoder(dim=16)
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
@@ -224,8 +224,8 @@ def test_vectors_that_are_no_unit_vectors_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (('"format": 1', '"format": 2'), IncompatibleVersion),
-        (('"format": 1', '"format": 1,'), CorruptFile),
+        (('"format": 2', '"format": 3'), IncompatibleVersion),
+        (('"format": 2', '"format": 2,'), CorruptFile),
         (('"name": "shards/', '"name": "../shards/'), CorruptFile),
         (('"name": "shards/', '"name": "/etc/'), CorruptFile),
         (('"rows": 5', '"rows": -5'), CorruptFile),

@@ -157,10 +157,10 @@ def test_a_table_that_is_no_shard_is_refused(tmp_path: Path) -> None:
     table = pa.table({"a": [1]})
     with pytest.raises(IncompatibleVersion, match=r"shard format \?"):
         foreign(tmp_path / "a.parquet", table)
-    with pytest.raises(IncompatibleVersion, match="shard format 2; this version of c2vsearch reads 1"):
-        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"2"}))
+    with pytest.raises(IncompatibleVersion, match="shard format 3; this version of c2vsearch reads 2"):
+        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"3"}))
     with pytest.raises(CorruptFile, match="has no vectors"):
-        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"1"}))
+        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"2"}))
     data = b"not Parquet at all"
     (tmp_path / "b.parquet").write_bytes(data)
     with pytest.raises(CorruptFile, match="damaged"):

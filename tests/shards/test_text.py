@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c2vsearch.shards.schema import decode_source, encode_source, storable
+from c2vsearch.shards.text import decode_source, encode_source, storable
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()))  # lone surrogates too
 

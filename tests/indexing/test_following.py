@@ -12,13 +12,13 @@ import pytest
 from c2vsearch import index_directory
 from c2vsearch.errors import IndexLocked
 from c2vsearch.indexing import IndexReport
-from c2vsearch.indexing.watch import watch
+from c2vsearch.indexing.following import watch
 
 WAIT_S = 60
 
 
 def test_changes_are_taken_in_until_it_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("c2vsearch.indexing.watch.RETRY_MS", 100)
+    monkeypatch.setattr("c2vsearch.indexing.following.RETRY_MS", 100)
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "a.md").write_text("One text.")
