@@ -90,7 +90,7 @@ def index(
 ) -> None:
     """Index a directory, or bring its index up to date: only what changed is embedded again.
 
-    Markdown, text, HTML, reStructuredText and source code; PDF and Word with their extras. Ctrl-C keeps what is
+    Markdown, text, HTML, reStructuredText, source code, CSV, JSON and Parquet; PDF and Word with their extras. Ctrl-C keeps what is
     finished, and the same command goes on from there.
     """
     if watch and (dry_run or as_json):

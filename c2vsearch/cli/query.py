@@ -82,7 +82,8 @@ def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
         "start_line": hit.start_line, "end_line": hit.end_line, "page": hit.page,
         "heading_path": list(hit.heading_path), "title": hit.title, "start": hit.start, "end": hit.end,
         "text": hit.text, "highlight": list(hit.highlight) if hit.highlight else None,
-        "member": hit.member, "kind": hit.kind, "metadata": {key: _told(value) for key, value in sorted(hit.metadata.items())},
+        "member": hit.member, "kind": hit.kind,
+        "metadata": {key: _told(value) for key, value in sorted(hit.metadata.items())},
     }  # fmt: skip
     return {**fields, "stages": [dataclasses.asdict(stage) for stage in hit.stages]} if explain else fields
 

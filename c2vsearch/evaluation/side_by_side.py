@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from c2vsearch.collection.layout import open_manifest, versions
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, WalkConfig
 from c2vsearch.encoder import load_encoder
 from c2vsearch.errors import InvalidConfig, InvalidDataset, MissingDependency, SourceNotFound
 from c2vsearch.evaluation.datasets import (
@@ -134,7 +134,9 @@ def opened(target: Target, model: str | None = None, *, chunking: ChunkingConfig
         if target.dataset is not None:
             index_documents(target.dataset.documents, place, encoder=encoder, chunking=chunking)
         elif target.place is not None:
-            index_directory(target.place, index=place, encoder=encoder, chunking=chunking)
+            # The questions lie beside the texts, and are none of them.
+            walking = WalkConfig(exclude=(f"/{QUERIES}", "/qrels/"))
+            index_directory(target.place, index=place, encoder=encoder, chunking=chunking, walking=walking)
         with Retriever.open(place, encoder=encoder) as retriever:
             yield retriever
 

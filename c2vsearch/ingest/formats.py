@@ -7,10 +7,13 @@ from c2vsearch.ingest.reader import Blob, Reader
 from c2vsearch.ingest.readers.code import read_code, read_python
 from c2vsearch.ingest.readers.docx import read_docx
 from c2vsearch.ingest.readers.html import read_html
+from c2vsearch.ingest.readers.json_records import read_json, read_jsonl
 from c2vsearch.ingest.readers.markdown import read_markdown
 from c2vsearch.ingest.readers.pdf import read_pdf
 from c2vsearch.ingest.readers.plain import read_plain
 from c2vsearch.ingest.readers.rst import read_rst
+from c2vsearch.ingest.readers.spreadsheet import read_csv
+from c2vsearch.ingest.readers.table import read_arrow, read_parquet
 
 _CODE = """
     bash bat c cc cfg clj cmake conf cpp cs css cxx dart el erl ex exs f90 fish fs go gradle h hh hpp hs ini java jl
@@ -23,6 +26,11 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     **dict.fromkeys((".py", ".pyi"), read_python),
     **dict.fromkeys((".txt", ".text", ".log", ".adoc", ".org"), read_plain),
+    **dict.fromkeys((".jsonl", ".ndjson"), read_jsonl),
+    **dict.fromkeys((".csv", ".tsv"), read_csv),
+    **dict.fromkeys((".arrow", ".feather"), read_arrow),
+    ".json": read_json,
+    ".parquet": read_parquet,
     ".rst": read_rst,
     ".pdf": read_pdf,
     ".docx": read_docx,
@@ -30,9 +38,9 @@ READERS: dict[str, Reader] = {
 
 # Data and media, not documents: reading them as text would bury the documents.
 _DATA = """
-    7z arrow avi avif bin bmp bz2 class csv db dll dmg doc dylib eml epub eot exe faiss flac gif gz heic ico ipynb iso
-    jar jpeg jpg json jsonl lock map mbox mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf parquet pickle pkl png ppt
-    pptx pyc rar rtf safetensors so sqlite svg tar tgz tif tiff tsv ttf wav webm webp whl woff woff2 xls xlsx xml xz
+    7z avi avif bin bmp bz2 class db dll dmg doc dylib eml epub eot exe faiss flac gif gz heic ico ipynb iso
+    jar jpeg jpg lock map mbox mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf pickle pkl png ppt
+    pptx pyc rar rtf safetensors so sqlite svg tar tgz tif tiff ttf wav webm webp whl woff woff2 xls xlsx xml xz
     zip zst
 """
 UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split())

@@ -41,10 +41,15 @@ def decode(data: bytes) -> str:
     """
     if not data.strip():
         raise UnreadableDocument("empty", "the file has no text")
-    text = _UNFIT.sub("\ufffd", _decode(data))
+    text = fit(_decode(data))
     if not text.strip():
         raise UnreadableDocument("empty", "the file has no text")
     return text
+
+
+def fit(text: str) -> str:
+    """A text of the same length that tokenizers and Parquet take: NULs and lone surrogates become U+FFFD."""
+    return _UNFIT.sub("\ufffd", text)
 
 
 def _decode(data: bytes) -> str:

@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert "2   added" in done.stderr
-    assert "1   skipped: unsupported" in done.stderr
+    assert "1   skipped: no-text-field" in done.stderr
     assert 'c2vsearch query "your question"' in done.stderr
     return place
 
@@ -153,7 +153,7 @@ def test_status(home: Path) -> None:
     assert facts["problems"][0]["path"] == "data.json"
     assert facts["verified_files"] >= 4
     shown = run("status", "--problems", cwd=home).stdout
-    assert "data.json: unsupported" in shown
+    assert "data.json: no-text-field" in shown
 
 
 def test_a_stale_index_says_so(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_parts_that_do_not_fit_together_are_refused(root: Path, change: object) 
         read_manifest(layout.manifest_path(root, 2))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"format": 1}', "[" * 100_000, '{"format": "one"}'])
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"format": 2}', "[" * 100_000, '{"format": "one"}'])
 def test_other_json_is_corrupt(root: Path, text: str) -> None:
     layout.manifest_path(root, 2).write_text(text)
     with pytest.raises(CorruptFile):

@@ -57,7 +57,7 @@ def test_everything_is_counted_once(docs: Path) -> None:
     write(docs, {"data.json": "{}", "empty.txt": " "})
     (docs / "link").symlink_to("0.md")
     report = sync(docs)
-    assert report.counts == {"added": 6, "empty": 1, "skipped: symlink": 1, "skipped: unsupported": 1}
+    assert report.counts == {"added": 6, "empty": 1, "skipped: no-text-field": 1, "skipped: symlink": 1}
     assert len({file.source for file in report.files}) == len(report.files) == sum(report.counts.values()) == 9
     assert report.chunks == report.encoded == 6
     assert sum(file.chunks for file in report.files) == 6

@@ -236,7 +236,7 @@ def test_what_is_not_text(tmp_path: Path, content: bytes, expected: str) -> None
 
 
 def test_other_reasons(tmp_path: Path) -> None:
-    assert reason(tmp_path, "data.json", b"{}") == "unsupported"
+    assert reason(tmp_path, "data.json", b"{}") == "no-text-field"
     assert reason(tmp_path, "b.pdf", b"%PDF-1.4 nonsense") == "broken-pdf"
     assert reason(tmp_path, "b.docx", b"no archive") == "broken-docx"
     write(tmp_path, {"gone.md": "x"})
