@@ -90,8 +90,8 @@ def index(
 ) -> None:
     """Index a directory, or bring its index up to date: only what changed is embedded again.
 
-    Markdown, text, HTML, reStructuredText, source code, CSV, JSON and Parquet; PDF and Word with their extras. Ctrl-C keeps what is
-    finished, and the same command goes on from there.
+    Markdown, text, HTML, reStructuredText, source code, CSV, JSON, Parquet, and archives of these; PDF and Word with
+    their extras. Ctrl-C keeps what is finished, and the same command goes on from there.
     """
     if watch and (dry_run or as_json):
         raise InvalidConfig("--watch goes with neither --dry-run nor --json; expected one of them")

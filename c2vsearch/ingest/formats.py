@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from c2vsearch.errors import UnreadableDocument
 from c2vsearch.ingest.reader import Blob, Reader
+from c2vsearch.ingest.readers.archive import read_tar, read_zip
 from c2vsearch.ingest.readers.code import read_code, read_python
+from c2vsearch.ingest.readers.compressed import read_compressed
 from c2vsearch.ingest.readers.docx import read_docx
 from c2vsearch.ingest.readers.html import read_html
 from c2vsearch.ingest.readers.json_records import read_json, read_jsonl
+from c2vsearch.ingest.readers.mail import read_mail, read_mailbox
 from c2vsearch.ingest.readers.markdown import read_markdown
+from c2vsearch.ingest.readers.notebook import read_notebook
 from c2vsearch.ingest.readers.pdf import read_pdf
 from c2vsearch.ingest.readers.plain import read_plain
 from c2vsearch.ingest.readers.rst import read_rst
@@ -29,6 +33,12 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".jsonl", ".ndjson"), read_jsonl),
     **dict.fromkeys((".csv", ".tsv"), read_csv),
     **dict.fromkeys((".arrow", ".feather"), read_arrow),
+    **dict.fromkeys((".tar", ".tgz"), read_tar),
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zst"), read_compressed),
+    ".zip": read_zip,
+    ".eml": read_mail,
+    ".mbox": read_mailbox,
+    ".ipynb": read_notebook,
     ".json": read_json,
     ".parquet": read_parquet,
     ".rst": read_rst,
@@ -38,10 +48,9 @@ READERS: dict[str, Reader] = {
 
 # Data and media, not documents: reading them as text would bury the documents.
 _DATA = """
-    7z avi avif bin bmp bz2 class db dll dmg doc dylib eml epub eot exe faiss flac gif gz heic ico ipynb iso
-    jar jpeg jpg lock map mbox mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf pickle pkl png ppt
-    pptx pyc rar rtf safetensors so sqlite svg tar tgz tif tiff ttf wav webm webp whl woff woff2 xls xlsx xml xz
-    zip zst
+    7z avi avif bin bmp class db dll dmg doc dylib epub eot exe faiss flac gif heic ico iso
+    jar jpeg jpg lock map mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf pickle pkl png ppt
+    pptx pyc rar rtf safetensors so sqlite svg tif tiff ttf wav webm webp whl woff woff2 xls xlsx xml
 """
 UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split())
 _MINIFIED = (".min.js", ".min.css")

@@ -12,6 +12,7 @@ from c2vsearch.config import ReadingConfig
 from c2vsearch.errors import MissingDependency, UnreadableDocument
 from c2vsearch.ingest.formats import reader_of, refuse_by_name
 from c2vsearch.ingest.reader import Blob, Reading
+from c2vsearch.ingest.unpacking import Budget
 from c2vsearch.records import Document, FileReport, SourceFile
 
 # Whoever changes what a reader gives for the same bytes changes this: every file is then read again.
@@ -30,7 +31,8 @@ def read_file(file: SourceFile, *, config: ReadingConfig | None = None) -> Itera
     if not data.strip():
         raise UnreadableDocument("empty", "the file is empty")
     digest = hashlib.sha256(data).hexdigest()
-    for item in _read(Blob(file.source, data), Reading(config or ReadingConfig(), _read_inside)):
+    config = config or ReadingConfig()
+    for item in _read(Blob(file.source, data), Reading(config, Budget.of(config), _read_inside)):
         if isinstance(item, Document):
             yield dataclasses.replace(
                 item,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from c2vsearch.config import ReadingConfig
+from c2vsearch.ingest.unpacking import Budget
 from c2vsearch.records import Document, FileReport
 
 
@@ -49,9 +50,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader is given beside the bytes: the settings, and the way to read what it finds inside."""
+    """What a reader is given beside the bytes: the settings, what may be unpacked, how to read what is inside."""
 
     config: ReadingConfig
+    budget: Budget
     _read: Callable[[Blob, Reading], Iterable[Document | FileReport]] = field(repr=False)
 
     def read(self, blob: Blob) -> Iterable[Document | FileReport]:
