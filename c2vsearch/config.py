@@ -62,6 +62,9 @@ class ReadingConfig:
     where ``text_field`` is empty the reader looks for the usual names. ``max_members``, ``max_unpacked_bytes`` and
     ``max_depth`` bound what one file may unpack to.
 
+    ``workers`` processes read what is risky to read. In each a file, or a thing inside one, may take
+    ``timeout_seconds`` (large ones more) and all together ``max_memory_bytes``.
+
     >>> ReadingConfig(max_depth=-1)
     Traceback (most recent call last):
     ...
@@ -74,12 +77,20 @@ class ReadingConfig:
     max_members: int = 100_000
     max_unpacked_bytes: int = 1_000_000_000
     max_depth: int = 3
+    workers: int = 1
+    timeout_seconds: float = 60.0
+    max_memory_bytes: int = 2_000_000_000
 
     def __post_init__(self) -> None:
-        for name in ("max_members", "max_unpacked_bytes", "max_depth"):
+        _expect(self.timeout_seconds > 0, f"timeout_seconds is {self.timeout_seconds}; expected more than 0")
+        for name in ("max_members", "max_unpacked_bytes", "max_depth", "workers", "max_memory_bytes"):
             least = 0 if name == "max_depth" else 1
             value = getattr(self, name)
             _expect(value >= least, f"{name} is {value}; expected at least {least}")
+
+
+# Of these depends whether a file can be read, not what is read in it.
+READING_LIMITS = frozenset({"workers", "timeout_seconds", "max_memory_bytes"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,6 +80,17 @@ def index(
         Path | None,
         typer.Option(metavar="FILE", help="CSV or JSON lines with a column path: kept with each file's chunks."),
     ] = None,
+    reader_timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long reading a file, or one inside it, may take; 2 s more for each MB.",
+        ),
+    ] = ReadingConfig.timeout_seconds,
+    reader_memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="What the process of a reader may take, e.g. 500MB, 4G.")
+    ] = "2G",
+    workers: Annotated[int, typer.Option(help="Processes that read files side by side.")] = ReadingConfig.workers,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and about how long it would take.")
     ] = False,
@@ -100,9 +111,13 @@ def index(
         encoding=EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision)),
         walking=WalkConfig(
             hidden=hidden, ignore_files=not no_ignore, follow_symlinks=follow_symlinks,
-            max_file_bytes=parse_size(max_file_size), include=tuple(include or ()), exclude=tuple(exclude or ()),
+            max_file_bytes=parse_size(max_file_size, option="--max-file-size"),
+            include=tuple(include or ()), exclude=tuple(exclude or ()),
         ),
-        reading=ReadingConfig(text_field=text_field, id_field=id_field, metadata_fields=_names(metadata_fields)),
+        reading=ReadingConfig(
+            text_field=text_field, id_field=id_field, metadata_fields=_names(metadata_fields), workers=workers,
+            timeout_seconds=reader_timeout, max_memory_bytes=parse_size(reader_memory, option="--reader-memory"),
+        ),
         chunking=chunk_sizes(max_tokens, overlap_tokens),
     )  # fmt: skip
     if dry_run:
@@ -243,15 +258,15 @@ def chunk_sizes(max_tokens: int | None, overlap_tokens: int | None) -> ChunkingC
     return ChunkingConfig.sized(size, overlap_tokens=overlap_tokens)
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, *, option: str) -> int:
     """Bytes of a size as people write it.
 
-    >>> parse_size("20MB"), parse_size("1.5k")
+    >>> parse_size("20MB", option="--size"), parse_size("1.5k", option="--size")
     (20000000, 1500)
     """
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise InvalidConfig(f"--max-file-size is {text!r}; expected a number of bytes, or one with kB, MB or GB")
+        raise InvalidConfig(f"{option} is {text!r}; expected a number of bytes, or one with kB, MB or GB")
     return int(float(match.group(1)) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match.group(2).lower()])
 
 

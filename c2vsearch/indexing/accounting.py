@@ -7,26 +7,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from c2vsearch.collection import SourceState
+from c2vsearch.config import ReadingConfig
 from c2vsearch.indexing.reading import CutFile
+from c2vsearch.ingest.limits import overdue, overgrown
 from c2vsearch.records import FileReport, FileStatus, SourceFile
 
 # Reasons that lie outside the file: it is tried again though it has not changed.
-_PASSING = frozenset({"permission", "unreadable", "vanished", "out-of-memory", "not-regular"})
+_PASSING = frozenset({"permission", "unreadable", "vanished", "not-regular"})
 
 
 def triage(
-    files: Iterable[SourceFile], *, sources: Mapping[str, SourceState], reread: bool
+    files: Iterable[SourceFile], *, sources: Mapping[str, SourceState], reading: ReadingConfig, reread: bool
 ) -> tuple[list[SourceFile], list[FileReport]]:
     """The files to read, and a report for each that has the size and time it had.
 
-    What could not be read then is not tried again, unless the reason may have passed or a package may have been
-    installed since.
+    What could not be read then is not tried again, unless the reason may have passed, a package may have been
+    installed since, or the limit that stopped it is another one now.
 
     >>> known = SourceState("a.md", 10, 5, "hash", chunks=1)
     >>> same, touched = SourceFile("a.md", "/a.md", 10, 5), SourceFile("a.md", "/a.md", 10, 6)
-    >>> triage([same], sources={"a.md": known}, reread=False)[1]
+    >>> triage([same], sources={"a.md": known}, reading=ReadingConfig(), reread=False)[1]
     [FileReport(source='a.md', status='unchanged', reason='', detail='', chunks=1, member='')]
-    >>> triage([touched], sources={"a.md": known}, reread=False)[0] == [touched]
+    >>> triage([touched], sources={"a.md": known}, reading=ReadingConfig(), reread=False)[0] == [touched]
     True
     """
     changed, reports = [], []
@@ -36,12 +38,20 @@ def triage(
             changed.append(file)
         elif known.status == "indexed":
             reports.append(FileReport(file.source, "unchanged", chunks=known.chunks))
-        elif known.reason in _PASSING or known.reason.startswith("needs-extra"):
+        elif _may_have_passed(known, reading):
             changed.append(file)
         else:
             status = cast(FileStatus, known.status)
             reports.append(FileReport(file.source, status, known.reason, known.detail))
     return changed, reports
+
+
+def _may_have_passed(known: SourceState, reading: ReadingConfig) -> bool:
+    if known.reason == "timeout":
+        return known.detail != str(overdue(known.size_bytes, reading))
+    if known.reason == "out-of-memory":
+        return known.detail != str(overgrown(reading))
+    return known.reason in _PASSING or known.reason.startswith("needs-extra")
 
 
 def verdict(cut: CutFile, known: SourceState | None) -> FileReport:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from c2vsearch.collection import SourceState
-from c2vsearch.config import ChunkingConfig, EncodingConfig, ReadingConfig, WalkConfig
+from c2vsearch.config import READING_LIMITS, ChunkingConfig, EncodingConfig, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.indexing.reading import Cutter
 from c2vsearch.ingest import READING, walk
 from c2vsearch.ingest.annotations import read_annotations
+from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import FileReport, Metadata, SourceFile
 
 
@@ -33,7 +34,7 @@ class Job:
     annotations: Mapping[str, Metadata]
     batch_size: int
 
-    def cutter(self, known: Mapping[str, SourceState]) -> Cutter:
+    def cutter(self, known: Mapping[str, SourceState], *, workers: Workers) -> Cutter:
         """Reads and cuts the files of the job; one whose bytes are those of ``known`` is not cut."""
 
         def unchanged(source: str, content_hash: str) -> bool:
@@ -41,7 +42,7 @@ class Job:
             return state is not None and state.status == "indexed" and state.content_hash == content_hash
 
         return Cutter(
-            tokenizer=self.encoder.tokenizer, chunking=self.chunking, reading=self.reading,
+            tokenizer=self.encoder.tokenizer, chunking=self.chunking, workers=workers,
             annotations=self.annotations, unchanged=unchanged,
         )  # fmt: skip
 
@@ -100,13 +101,15 @@ def load_model(name: str | Path, encoding: EncodingConfig) -> Encoder:
 def reading_name(reading: ReadingConfig, annotations: Mapping[str, Metadata]) -> str:
     """The version of the readers, with the settings that are not the usual ones and a hash of the annotations.
 
+    The limits of a reading process are left out: a file they stopped is tried again when they change, no other is.
+
     >>> reading_name(ReadingConfig(text_field="body"), {}).partition(" ")[2]
     "text_field='body'"
     """
     parts = [READING]
     for field in dataclasses.fields(reading):
         value = getattr(reading, field.name)
-        if value != field.default:
+        if value != field.default and field.name not in READING_LIMITS:
             parts.append(f"{field.name}={value!r}")
     if annotations:
         said = repr(sorted((source, sorted(values.items())) for source, values in annotations.items()))

@@ -18,6 +18,7 @@ from c2vsearch.indexing.accounting import gone, settled, state_of, triage, verdi
 from c2vsearch.indexing.job import Job, prepare
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import counts
+from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import Chunk, FileReport, SourceFile
 
 # Encoded to see how fast this machine is: enough to be warm, few enough to take a second or two.
@@ -118,16 +119,17 @@ class _Survey:
         before = self.before
         files = [entry for entry in self.job.entries if isinstance(entry, SourceFile)]
         self.reports = [entry for entry in self.job.entries if isinstance(entry, FileReport)]
-        changed, same = triage(files, sources=before, reread=bool(self.settings_changed))
+        changed, same = triage(files, sources=before, reading=self.job.reading, reread=bool(self.settings_changed))
         self.reports += same
         self.chunks = sum(report.chunks for report in same)
         self.after = dict(before)
         known = {chunk.hash for chunk in self.base.iter_chunks()} if self.base and changed else set()
-        cutter = self.job.cutter({} if self.settings_changed else before)
-        with closing(ahead(cutter.batches(changed, size=self.job.batch_size), by=1)) as batches:
-            for batch in batches:
-                for cut in batch:
-                    self._take(cut, before.get(cut.file.source), known)
+        with Workers(self.job.reading) as workers:
+            cutter = self.job.cutter({} if self.settings_changed else before, workers=workers)
+            with closing(ahead(cutter.batches(changed, size=self.job.batch_size), by=1)) as batches:
+                for batch in batches:
+                    for cut in batch:
+                        self._take(cut, before.get(cut.file.source), known)
         for source in gone(before, self.job.entries):
             if before[source].status == "indexed":
                 self.reports.append(FileReport(source, "deleted", chunks=before[source].chunks))

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from c2vsearch.chunking import Tokenizer, chunk_document
-from c2vsearch.config import ChunkingConfig, ReadingConfig
+from c2vsearch.config import ChunkingConfig
 from c2vsearch.errors import MissingDependency, UnreadableDocument
-from c2vsearch.ingest import read_file, refusal
+from c2vsearch.ingest import refusal
+from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import Chunk, Document, FileReport, Metadata, SourceFile
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Cutter:
 
     tokenizer: Tokenizer
     chunking: ChunkingConfig
-    reading: ReadingConfig
+    workers: Workers
     annotations: Mapping[str, Metadata]
     unchanged: Callable[[str, str], bool]
 
@@ -52,8 +53,8 @@ class Cutter:
         """Files in order, as many together as have ``size`` chunks."""
         batch: list[CutFile] = []
         waiting = 0
-        for file in files:
-            cut = self.cut(file)
+        for file, items in self.workers.read(files):
+            cut = self.cut(file, items)
             batch.append(cut)
             waiting += len(cut.chunks)
             if waiting >= size or len(batch) >= FILES_OF_A_BATCH:
@@ -62,10 +63,10 @@ class Cutter:
         if batch:
             yield batch
 
-    def cut(self, file: SourceFile) -> CutFile:
-        """One file."""
+    def cut(self, file: SourceFile, items: Iterable[Document | FileReport]) -> CutFile:
+        """One file, from what is read in it; what is read before it turns out to be unreadable is dropped."""
         try:
-            items = list(read_file(file, config=self.reading))
+            items = list(items)
         except MissingDependency as error:
             report = FileReport(file.source, "skipped", f"needs-extra:{error.extra}", str(error))
             return CutFile(file, report, hint=str(error))

@@ -18,6 +18,7 @@ from c2vsearch.indexing.accounting import gone, settled, state_of, triage, verdi
 from c2vsearch.indexing.job import Job, prepare
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import IndexingInterrupted, IndexReport, Progress
+from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import FileReport, SourceFile
 
 BATCHES_AHEAD = 4
@@ -97,17 +98,21 @@ class _Sync:
                 files.append(entry)
             else:
                 self._settle(entry, _refused_state(entry))
-        changed, reports = triage(files, sources=self._writer.sources, reread=bool(self._settings_changed))
+        changed, reports = triage(
+            files, sources=self._writer.sources, reading=self._job.reading, reread=bool(self._settings_changed)
+        )
         self._reports += reports
         self._bytes = sum(file.size_bytes for file in changed)
         return changed
 
     def _bring_in(self, files: list[SourceFile]) -> None:
         # What the index has of a file is asked for in the reading thread, so it must not change under it.
-        cutter = self._job.cutter({} if self._settings_changed else self._before)
-        with closing(ahead(cutter.batches(files, size=self._job.batch_size), by=BATCHES_AHEAD)) as batches:
-            for batch in batches:
-                self._store(batch)
+        known = {} if self._settings_changed else self._before
+        with Workers(self._job.reading) as workers:
+            cutter = self._job.cutter(known, workers=workers)
+            with closing(ahead(cutter.batches(files, size=self._job.batch_size), by=BATCHES_AHEAD)) as batches:
+                for batch in batches:
+                    self._store(batch)
 
     def _store(self, batch: list[CutFile]) -> None:
         chunks = [chunk for cut in batch for chunk in cut.chunks]

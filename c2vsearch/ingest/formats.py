@@ -46,6 +46,10 @@ READERS: dict[str, Reader] = {
     ".docx": read_docx,
 }
 
+# Our own short Python: safe in the process that indexes. Whatever else there is or comes is read in one of its own,
+# because libraries in C crash, and parsers of hostile files hang (`c2vsearch.ingest.workers`).
+IN_PROCESS: frozenset[Reader] = frozenset({read_markdown, read_plain, read_rst, read_csv, read_json, read_jsonl})
+
 # Data and media, not documents: reading them as text would bury the documents.
 _DATA = """
     7z avi avif bin bmp class db dll dmg doc dylib epub eot exe faiss flac gif heic ico iso

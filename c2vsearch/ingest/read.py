@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from c2vsearch.config import ReadingConfig
-from c2vsearch.errors import MissingDependency, UnreadableDocument
+from c2vsearch.errors import C2VSearchError, MissingDependency, UnreadableDocument
 from c2vsearch.ingest.formats import reader_of, refuse_by_name
+from c2vsearch.ingest.limits import overgrown
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.unpacking import Budget
 from c2vsearch.records import Document, FileReport, SourceFile
 
 # Whoever changes what a reader gives for the same bytes changes this: every file is then read again.
 READING = "2"
+_FAULT_CHARS = 200
 
 
-def read_file(file: SourceFile, *, config: ReadingConfig | None = None) -> Iterator[Document | FileReport]:
+def read_file(
+    file: SourceFile, *, config: ReadingConfig | None = None, on_inside: Callable[[Blob], None] | None = None
+) -> Iterator[Document | FileReport]:
     """The documents of a file, and a report for each thing inside it that could not be read.
+
+    ``on_inside`` is shown each thing inside before that is read, and may refuse it with an `UnreadableDocument`.
+    Whatever else a reader raises is told as "crashed".
 
     Raises:
         UnreadableDocument: With a short reason, such as "binary", "empty", "unsupported" or "vanished".
         MissingDependency: The reader needs an extra that is not installed.
     """
     refuse_by_name(file.source)
-    data = read_bytes(file)
-    if not data.strip():
-        raise UnreadableDocument("empty", "the file is empty")
-    digest = hashlib.sha256(data).hexdigest()
-    config = config or ReadingConfig()
-    for item in _read(Blob(file.source, data), Reading(config, Budget.of(config), _read_inside)):
+    yield from read_whole(whole(file), mtime_ns=file.mtime_ns, config=config or ReadingConfig(), on_inside=on_inside)
+
+
+def read_whole(
+    blob: Blob, *, mtime_ns: int, config: ReadingConfig, on_inside: Callable[[Blob], None] | None = None
+) -> Iterator[Document | FileReport]:
+    """What `read_file` gives, of bytes that were read already."""
+    digest = hashlib.sha256(blob.data).hexdigest()
+    inside = _read_inside if on_inside is None else functools.partial(_read_inside, on_inside=on_inside)
+    for item in _read(blob, Reading(config, Budget.of(config), inside)):
         if isinstance(item, Document):
             yield dataclasses.replace(
                 item,
                 id=document_id(item.source, item.member),
                 content_hash=digest,
-                size_bytes=len(data),
-                mtime_ns=file.mtime_ns,
+                size_bytes=len(blob.data),
+                mtime_ns=mtime_ns,
             )
         else:
             yield item
+
+
+def whole(file: SourceFile) -> Blob:
+    """The bytes of a file under its name.
+
+    Raises:
+        UnreadableDocument: They cannot be had, or there are none ("empty").
+    """
+    data = read_bytes(file)
+    if not data.strip():
+        raise UnreadableDocument("empty", "the file is empty")
+    return Blob(file.source, data)
 
 
 def document_id(source: str, member: str = "") -> str:
@@ -61,10 +85,32 @@ def content_hash(file: SourceFile) -> str:
 
 
 def _read(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
-    yield from reader_of(blob)(blob, reading)
+    """What the reader of a blob gives. Parsers of hostile files raise anything: here it becomes a reason."""
+    try:
+        yield from reader_of(blob)(blob, reading)
+    except C2VSearchError as error:
+        if isinstance(error.__cause__, MemoryError):  # a reader took it for a fault of the file
+            raise overgrown(reading.config) from error
+        raise
+    except MemoryError as error:
+        raise overgrown(reading.config) from error
+    except Exception as error:
+        raise UnreadableDocument("crashed", f"the reader failed: {fault(error)}") from error
 
 
-def _read_inside(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
+def fault(error: BaseException) -> str:
+    """An error in a line.
+
+    >>> fault(KeyError("x"))
+    "KeyError: 'x'"
+    """
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said if len(said) <= _FAULT_CHARS else said[:_FAULT_CHARS] + '...'}"
+
+
+def _read_inside(
+    blob: Blob, reading: Reading, *, on_inside: Callable[[Blob], None] | None = None
+) -> Iterator[Document | FileReport]:
     """What lies inside a file: its refusal is a report, and the rest of the file is read."""
     try:
         if blob.depth > reading.config.max_depth:
@@ -73,6 +119,8 @@ def _read_inside(blob: Blob, reading: Reading) -> Iterator[Document | FileReport
             )
         if not blob.data.strip():
             raise UnreadableDocument("empty", "the file is empty")
+        if on_inside is not None:
+            on_inside(blob)
         yield from _read(blob, reading)
     except UnreadableDocument as error:
         yield refusal(blob.source, error, member=blob.member)

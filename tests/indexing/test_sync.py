@@ -189,12 +189,9 @@ def test_changed_settings_are_said_and_done(docs: Path) -> None:
 
 
 def test_a_missing_extra_is_a_counted_skip_with_one_hint(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
+    monkeypatch.setattr("c2vsearch.ingest.workers.MODULE", "tests.ingest.worker_without_pdf")
     for name in ("a.pdf", "b.pdf"):
         (docs / name).write_bytes(b"%PDF-1.4 ...")
-    for module in ("pypdfium2", "pypdf"):
-        monkeypatch.setitem(sys.modules, module, None)
     report = sync(docs)
     assert report.counts["skipped: needs-extra:pdf"] == 2
     assert len(report.hints) == 1
