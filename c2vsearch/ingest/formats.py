@@ -1,8 +1,12 @@
-"""Which reader reads which files: by suffix. What holds data and media is named, so that it is not taken for text."""
+"""Which reader reads which files: by suffix, and by content where the suffix lies or is missing.
+
+What holds data and media is named, so that it is neither opened nor taken for text.
+"""
 
 from __future__ import annotations
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.detection import COMPRESSED, ENCRYPTED, MARKED, OLD_OFFICE, WRITTEN, detect
 from c2vsearch.ingest.reader import Blob, Reader
 from c2vsearch.ingest.readers.archive import read_tar, read_zip
 from c2vsearch.ingest.readers.code import read_code, read_python
@@ -56,19 +60,42 @@ _DATA = """
     jar jpeg jpg lock map mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf pickle pkl png ppt
     pptx pyc rar rtf safetensors so sqlite svg tif tiff ttf wav webm webp whl woff woff2 xls xlsx xml
 """
-UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split())
+UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split()) - OLD_OFFICE
 _MINIFIED = (".min.js", ".min.css")
 
 
 def reader_of(blob: Blob) -> Reader:
-    """The reader of a file; one with a suffix nobody knows is read as plain text when its content is text.
+    """The reader of a file, by its name and by what its bytes say of that.
+
+    One with a suffix nobody knows is read as plain text when its content is text.
 
     Raises:
-        UnreadableDocument: "unsupported".
+        UnreadableDocument: "unsupported", or "encrypted".
+
+    >>> reader_of(Blob("login.pdf", b"<!DOCTYPE html><p>Sign in.")).__name__
+    'read_html'
     """
     if blob.suffix in UNSUPPORTED or blob.name.endswith(_MINIFIED):
         raise UnreadableDocument("unsupported", f"files of type {blob.suffix} are not read")
-    return READERS.get(blob.suffix, read_plain)
+    found = detect(blob.data)
+    suffix = _believed(blob.suffix, found)
+    if suffix == ENCRYPTED:
+        raise UnreadableDocument("encrypted", "a password is needed")
+    if found and suffix == found and found not in READERS:
+        raise UnreadableDocument("unsupported", f"it is a {found} file by its content, and those are not read")
+    return READERS.get(suffix, read_plain)
+
+
+def _believed(named: str, found: str) -> str:
+    """The suffix to go by. Text that is named as text is not doubted, whatever it begins with."""
+    if not found or (found in WRITTEN and named in READERS and named not in MARKED):
+        return named
+    if found in COMPRESSED and named in {".tar", ".tgz"}:
+        return named  # its reader unpacks it
+    if found == ".zip" and named:
+        # Under a name that does not say so it is a container of some other kind, or a damaged one.
+        return named if named in MARKED or named not in READERS else found
+    return named if named in READERS and READERS[named] is READERS.get(found) else found
 
 
 def refuse_by_name(name: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.detection import detect
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.readers.archive import read_tar
 from c2vsearch.ingest.unpacking import Stream
@@ -25,7 +26,7 @@ def read_compressed(blob: Blob, reading: Reading) -> Iterator[Document | FileRep
         UnreadableDocument: "broken-gz" and the like, "bomb" or "too-large".
         MissingDependency: zstandard is not installed, for .zst.
     """
-    name = blob.name[: -len(blob.suffix)]
+    name = blob.name[: -len(blob.suffix)] if blob.suffix in _OPENERS else blob.name
     if name.lower().endswith(".tar"):
         yield from read_tar(blob, reading)
         return
@@ -34,11 +35,12 @@ def read_compressed(blob: Blob, reading: Reading) -> Iterator[Document | FileRep
 
 
 def unpacked(blob: Blob, reading: Reading) -> bytes:
-    """What was compressed."""
-    open_ = _OPENERS[blob.suffix]
-    kind = blob.suffix[1:]
+    """What was compressed, by its bytes rather than its name."""
+    found = detect(blob.data)
+    suffix = found if found in _OPENERS else blob.suffix
+    kind = suffix[1:]
     try:
-        return reading.budget.read(open_(io.BytesIO(blob.data)))
+        return reading.budget.read(_OPENERS[suffix](io.BytesIO(blob.data)))
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise UnreadableDocument(f"broken-{kind}", str(error)) from error
 
