@@ -65,11 +65,11 @@ def read_tar(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
         UnreadableDocument: "broken-tar" when not even its beginning can be read.
     """
     stream = Counted(_tar_stream(blob), reading.budget)
-    read_any = False
+    place = ""  # where it breaks off, if it does
     try:
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
             for entry in archive:
-                read_any = True
+                place = entry.name or "?"
                 if not entry.isfile() or not _wanted(entry.name):
                     continue
                 reading.budget.count_member()
@@ -79,14 +79,17 @@ def read_tar(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
                     continue
                 file = archive.extractfile(entry)
                 data = file.read() if file is not None else b""
+                place = f"after {entry.name}"
                 yield from reading.read(blob.inside(entry.name, data))
     except UnreadableDocument as error:
-        yield _refused(blob, "", error)
+        if not place:
+            raise
+        yield _refused(blob, place, error)
     except _BROKEN as error:
         broken = UnreadableDocument("broken-tar", f"{error}; what follows cannot be read")
-        if not read_any:
+        if not place:
             raise broken from error
-        yield _refused(blob, "", broken)
+        yield _refused(blob, place, broken)
 
 
 def _tar_stream(blob: Blob) -> Stream:
