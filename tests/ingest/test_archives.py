@@ -205,3 +205,10 @@ def test_a_bomb_is_refused_in_little_memory(tmp_path: Path, kind: str) -> None:
     assert set(reasons) <= {"bomb", "too-large"}
     assert reasons
     assert grown_mib < 400
+
+
+def test_a_member_without_a_name_is_left_out(tmp_path: Path) -> None:
+    data = zipped({"x": b"Nameless.", "y.md": b"Text."}, zipfile.ZIP_STORED)
+    named = data.replace(b"x", b"\0", 2)  # where a name is cut off at its first NUL
+    assert named != data
+    assert read(tmp_path, "a.zip", named)[0] == {"y.md": "Text."}

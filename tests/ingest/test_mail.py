@@ -93,3 +93,16 @@ def test_what_is_no_mail(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(UnreadableDocument) as caught:
         read(tmp_path, name, b"just some words\n")
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 99999999999999999999 Jan 2024 10:00:00 +0100", "Fri, 31 Dec 9999 23:59:00 -2300", "soon", ""]
+)
+def test_a_date_that_is_none_costs_itself(tmp_path: Path, date: str) -> None:
+    [document], refused = read(tmp_path, "a.eml", f"From: a@b.c\nSubject: Ferry\nDate: {date}\n\nText.\n".encode())
+    assert (document.text, document.title, dict(document.metadata), refused) == (
+        "Text.",
+        "Ferry",
+        {"author": "a@b.c"},
+        [],
+    )

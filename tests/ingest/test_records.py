@@ -168,3 +168,24 @@ def test_tables_of_arrow(tmp_path: Path, suffix: str) -> None:
     assert {d.metadata["year"] for d in documents} == {2000}
     assert documents[1234].lines[0].line == 1235
     assert refused == []
+
+
+def arrow_file(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    with pa.ipc.new_file(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def test_an_arrow_file_is_not_believed(tmp_path: Path) -> None:
+    late = arrow_file(pa.table({"text": ["Text."], "when": pa.array([10**17], pa.timestamp("s"))}))
+    nowhere = arrow_file(pa.table({"text": ["Text."], "when": pa.array([1], pa.timestamp("s", "Mars/City"))}))
+    sound = arrow_file(pa.table({"text": ["Text.", "Texts."]}))
+    offsets = b"".join(number.to_bytes(4, "little") for number in (0, 5, 11))
+    assert sound.count(offsets) == 1
+    wild = sound.replace(offsets, offsets[:8] + (2_000_000_000).to_bytes(4, "little"))
+    for data in (late, nowhere, wild):
+        with pytest.raises(UnreadableDocument) as caught:
+            read(tmp_path, "a.arrow", data)
+        assert caught.value.reason == "broken-arrow"
+    assert [document.text for document in read(tmp_path, "a.arrow", sound)[0]] == ["Text.", "Texts."]

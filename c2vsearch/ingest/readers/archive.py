@@ -35,7 +35,7 @@ def read_zip(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
     except _BROKEN as error:
         raise UnreadableDocument("broken-zip", str(error)) from error
     for entry in archive.infolist():
-        if entry.is_dir() or not _wanted(entry.filename):
+        if not _wanted(entry.filename) or entry.is_dir():  # the latter fails on an empty name
             continue
         try:
             reading.budget.count_member()

@@ -33,7 +33,7 @@ def read_mail(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
         attachments = [
             (_name(part, number), _payload(part)) for number, part in enumerate(message.iter_attachments(), start=1)
         ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:  # of the email package
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError) as error:
         raise UnreadableDocument("broken-mail", f"{type(error).__name__}: {error}") from error
     if not metadata and not title:
         raise UnreadableDocument("broken-mail", "it has no headers of a message")
@@ -67,16 +67,24 @@ def _metadata(message: EmailMessage) -> dict[str, Value]:
         if value := _header(message, header):
             found[name] = value
     try:
-        date = parsedate_to_datetime(str(message["Date"])) if message["Date"] else None
-    except (ValueError, TypeError):
-        date = None
-    if date is not None:
+        date = parsedate_to_datetime(_raw(message, "Date"))
         found["created"] = date.replace(tzinfo=date.tzinfo or datetime.UTC).astimezone(datetime.UTC)
+    except (ValueError, TypeError, ArithmeticError, LookupError):
+        pass  # a date that is none says nothing
     return found
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    return fit(" ".join(str(message[name] or "").split()))
+    """A header decoded, or as it stands where it is broken."""
+    try:
+        told = str(message[name] or "")
+    except Exception:  # the parsers of headers raise all kinds of errors
+        told = _raw(message, name)
+    return fit(" ".join(told.split()))
+
+
+def _raw(message: EmailMessage, name: str) -> str:
+    return next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
 
 
 def _body(message: EmailMessage, blob: Blob, reading: Reading) -> str:

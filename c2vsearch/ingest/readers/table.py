@@ -12,6 +12,8 @@ from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.records import Document, FileReport
 
 ROWS_AT_ONCE = 1_000
+# The last two: times beyond those of Python, in zones nobody knows.
+_BROKEN = (OSError, ValueError, ArithmeticError, LookupError)
 
 
 def read_parquet(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
@@ -26,7 +28,7 @@ def read_parquet(blob: Blob, reading: Reading) -> Iterator[Document | FileReport
     try:
         file = pq.ParquetFile(io.BytesIO(blob.data))
         yield from documents(_records(file.iter_batches(batch_size=ROWS_AT_ONCE)), blob, reading, kind="parquet")
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         raise UnreadableDocument("broken-parquet", str(error).split("\n", 1)[0]) from error
 
 
@@ -45,13 +47,14 @@ def read_arrow(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
         else:
             batches = pa.ipc.open_stream(io.BytesIO(blob.data))
         yield from documents(_records(batches), blob, reading, kind="arrow")
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         raise UnreadableDocument("broken-arrow", str(error).split("\n", 1)[0]) from error
 
 
 def _records(batches: Iterable[Any]) -> Iterator[Record]:
     row = 0
     for batch in batches:
+        batch.validate(full=True)  # offsets of an Arrow file may point anywhere
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             for fields in batch.slice(start, ROWS_AT_ONCE).to_pylist():
                 row += 1
