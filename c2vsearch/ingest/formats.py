@@ -8,16 +8,21 @@ from c2vsearch.ingest.readers.archive import read_tar, read_zip
 from c2vsearch.ingest.readers.code import read_code, read_python
 from c2vsearch.ingest.readers.compressed import read_compressed
 from c2vsearch.ingest.readers.docx import read_docx
+from c2vsearch.ingest.readers.epub import read_epub
 from c2vsearch.ingest.readers.html import read_html
 from c2vsearch.ingest.readers.json_records import read_json, read_jsonl
 from c2vsearch.ingest.readers.mail import read_mail, read_mailbox
 from c2vsearch.ingest.readers.markdown import read_markdown
 from c2vsearch.ingest.readers.notebook import read_notebook
+from c2vsearch.ingest.readers.opendocument import read_odp, read_odt
 from c2vsearch.ingest.readers.pdf import read_pdf
 from c2vsearch.ingest.readers.plain import read_plain
 from c2vsearch.ingest.readers.rst import read_rst
+from c2vsearch.ingest.readers.rtf import read_rtf
+from c2vsearch.ingest.readers.slides import read_slides
 from c2vsearch.ingest.readers.spreadsheet import read_csv
 from c2vsearch.ingest.readers.table import read_arrow, read_parquet
+from c2vsearch.ingest.readers.workbook import read_workbook
 
 _CODE = """
     bash bat c cc cfg clj cmake conf cpp cs css cxx dart el erl ex exs f90 fish fs go gradle h hh hpp hs ini java jl
@@ -43,14 +48,20 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
     ".rst": read_rst,
     ".pdf": read_pdf,
-    ".docx": read_docx,
+    **dict.fromkeys((".docx", ".docm"), read_docx),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx"), read_slides),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), read_workbook),
+    ".odt": read_odt,
+    ".odp": read_odp,
+    ".epub": read_epub,
+    ".rtf": read_rtf,
 }
 
 # Data and media, not documents: reading them as text would bury the documents.
 _DATA = """
-    7z avi avif bin bmp class db dll dmg doc dylib epub eot exe faiss flac gif heic ico iso
-    jar jpeg jpg lock map mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf pickle pkl png ppt
-    pptx pyc rar rtf safetensors so sqlite svg tif tiff ttf wav webm webp whl woff woff2 xls xlsx xml
+    7z avi avif bin bmp class db dll dmg doc dylib eot exe faiss flac gif heic ico iso
+    jar jpeg jpg lock map mkv mov mp3 mp4 npy npz o ogg onnx otf pickle pkl png ppt
+    pyc rar safetensors so sqlite svg tif tiff ttf wav webm webp whl woff woff2 xml
 """
 UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split())
 _MINIFIED = (".min.js", ".min.css")
