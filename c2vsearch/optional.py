@@ -43,6 +43,7 @@ installed; run: pip install 'c2vsearch[pdf]'
 _MODULES = {
     "pdf": ("pypdfium2", "pypdf"),
     "office": ("docx", "pptx", "python_calamine", "striprtf"),
+    "markup": ("pylatexenc",),
     "data": ("zstandard",),
 }
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
 import io
-import re
 import zipfile
 import zlib
-from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.properties import properties
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.records import Value
 
 MAX_RATIO = 200
 SMALL_BYTES = 20_000_000  # of which any ratio is harmless
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_KEYWORDS = re.compile(r"\s*[,;]\s*")
-_DUBLIN_CORE = {
-    "creator": "author", "initial-creator": "author", "created": "created", "creation-date": "created",
-    "modified": "modified", "date": "modified", "language": "language", "subject": "subject", "title": "title",
-    "keywords": "tags", "keyword": "tags", "category": "category",
-}  # fmt: skip
-_TIMES = frozenset({"created", "modified"})
+_TOLD = frozenset(
+    """
+    creator initial-creator created creation-date modified date language subject title keywords keyword category
+    """.split()
+)
 
 
 def open_package(blob: Blob, reading: Reading, *, kind: str) -> zipfile.ZipFile:
@@ -66,47 +62,19 @@ def parse_xml(archive: zipfile.ZipFile, name: str, *, kind: str) -> ElementTree.
         raise UnreadableDocument(f"broken-{kind}", f"{name}: {type(error).__name__}: {error}") from error
 
 
-def dublin_core(root: ElementTree.Element) -> dict[str, Value]:
-    """What the properties of an office file or a book say, under our names.
+def dublin_core(root: ElementTree.Element, **meaning: str) -> dict[str, Value]:
+    """What the properties of an office file or a book say; ``meaning`` is what a name stands for in that format.
 
-    >>> dublin_core(ElementTree.fromstring("<p><creator>Ann</creator><keywords>a, b</keywords></p>"))
-    {'author': 'Ann', 'tags': ('a', 'b')}
+    >>> said = ElementTree.fromstring("<p><creator>Ann</creator><subject>ice</subject><subject>sea</subject></p>")
+    >>> dublin_core(said, subject="tags")
+    {'author': 'Ann', 'tags': ('ice', 'sea')}
     """
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for element in root.iter():
-        name = _DUBLIN_CORE.get(local(element.tag))
-        text = " ".join("".join(element.itertext()).split()) if name else ""
-        if name and text:
-            found.setdefault(name, []).append(text)
-    return typed(found)
-
-
-def typed(found: Mapping[str, list[str]]) -> dict[str, Value]:
-    """Values as they are kept: times in UTC, tags as a tuple, several of anything else with commas between."""
-    values: dict[str, Value] = {}
-    for name, texts in found.items():
-        if name in _TIMES:
-            times = [time for text in texts if (time := parse_time(text))]
-            values |= {name: times[0]} if times else {}
-        elif name == "tags":
-            values[name] = tuple(dict.fromkeys(tag for text in texts for tag in _KEYWORDS.split(text) if tag))
-        else:
-            values[name] = ", ".join(dict.fromkeys(texts)) if name == "author" else texts[0]
-    return values
-
-
-def parse_time(text: str) -> datetime.datetime | None:
-    """An ISO date or time in UTC; None when it is none. One without a zone is taken to be in UTC.
-
-    >>> parse_time("2024-05-01T10:00:00+02:00").isoformat()
-    '2024-05-01T08:00:00+00:00'
-    """
-    try:
-        time = datetime.datetime.fromisoformat(text.strip())
-        zoned = time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
-        return zoned.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
-        return None
+        name = local(element.tag)
+        if name in _TOLD and (text := " ".join("".join(element.itertext()).split())):
+            texts.setdefault(meaning.get(name, name), []).append(text)
+    return properties((name, told if len(told) > 1 else told[0]) for name, told in texts.items())
 
 
 def local(tag: object) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from c2vsearch.ingest.package import parse_time
+from c2vsearch.ingest.properties import properties
 from c2vsearch.records import Value
 
 _DROPPED = frozenset(
@@ -43,11 +43,12 @@ _SPACE = re.compile(r"[^\S\xa0]+|\xa0")
 _DOUBLE = re.compile(" {2,}")
 _ONLY_BARS = re.compile(r"[\s|]*$")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-_META = {
-    "author": "author", "dc.creator": "author", "article:author": "author", "description": "description",
-    "keywords": "tags", "article:published_time": "created", "dc.date": "created", "date": "created",
-    "article:modified_time": "modified", "last-modified": "modified", "og:title": "title", "dc.title": "title",
-}  # fmt: skip
+_META = frozenset(
+    """
+    author dc.creator article:author description keywords article:published_time dc.date date dc.title og:title
+    article:modified_time last-modified
+    """.split()
+)
 _DEEPEST_LIST = 8
 
 
@@ -86,9 +87,9 @@ def parse_page(markup: str) -> Page:
     main = [block for block in blocks if block.main]
     if 2 * sum(len(block.text) for block in main) > sum(len(block.text) for block in blocks):
         blocks = main
-    title = parser.title or str(parser.metadata.get("title", ""))
-    metadata = {key: value for key, value in parser.metadata.items() if key != "title"}
-    return Page(blocks, title, metadata)
+    metadata = properties(parser.said)
+    title = parser.title or str(metadata.get("title", ""))
+    return Page(blocks, title, {key: value for key, value in metadata.items() if key != "title"})
 
 
 def _parsed(markup: str, *, chrome: bool) -> _Parser:
@@ -117,7 +118,7 @@ class _Parser(HTMLParser):
         self._line = 0
         self.title = ""
         self.blocks: list[Block] = []
-        self.metadata: dict[str, Value] = {}
+        self.said: list[tuple[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
@@ -260,14 +261,8 @@ class _Parser(HTMLParser):
         """What the head says of the page."""
         if tag == "html":
             if language := said.get("lang"):
-                self.metadata["language"] = language
+                self.said.append(("language", language))
             return
-        key = _META.get((said.get("name") or said.get("property") or said.get("http-equiv") or "").lower())
-        text = " ".join((said.get("content") or "").split())
-        if key in ("created", "modified"):
-            time = parse_time(text)
-            self.metadata |= {key: time} if time else {}
-        elif key == "tags":
-            self.metadata["tags"] = tuple(dict.fromkeys(tag.strip() for tag in text.split(",") if tag.strip()))
-        elif key and text:
-            self.metadata.setdefault(key, text)
+        key = (said.get("name") or said.get("property") or said.get("http-equiv") or "").lower()
+        if key in _META:
+            self.said.append((key.removeprefix("og:").removeprefix("dc."), said.get("content") or ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from c2vsearch.errors import UnreadableDocument
 from c2vsearch.ingest.reader import Blob
@@ -32,10 +32,13 @@ class Parts:
         self._lines: list[LineMark] = []
         self._offset = 0
 
-    def add(self, text: str, *, level: int = 0, line: int = 0, tight: bool = False) -> None:
+    def add(
+        self, text: str, *, level: int = 0, line: int = 0, tight: bool = False, marks: Iterable[LineMark] = ()
+    ) -> None:
         """One part; a heading when it has a level, with its line in the file where that is known.
 
-        ``tight`` puts it on the line after the part before, as items of a list and rows of a table are.
+        ``tight`` puts it on the line after the part before, as items of a list and rows of a table are. ``marks``, by
+        offsets of the part, say more than ``line`` where its lines are not those of the file.
         """
         text = fit(text)
         if not text.strip():
@@ -45,7 +48,9 @@ class Parts:
         self._offset += len(glue)
         if level:
             self._headings.append(Heading(self._offset, level, _SPACE.sub(" ", text).strip()))
-        if line:
+        if marks:
+            self._lines += [LineMark(self._offset + mark.start, mark.line) for mark in marks]
+        elif line:
             self._lines.append(LineMark(self._offset, line))
             ends = (match.end() for match in re.finditer("\n", text))
             self._lines += [LineMark(self._offset + at, line + more) for more, at in enumerate(ends, start=1)]

@@ -33,9 +33,7 @@ def read_epub(blob: Blob, reading: Reading) -> Iterator[Document]:
     container = parse_xml(archive, _CONTAINER, kind="epub")
     place = next((e.get("full-path", "") for e in container.iter() if local(e.tag) == "rootfile"), "")
     package = parse_xml(archive, place, kind="epub")
-    said = next((dublin_core(element) for element in package if local(element.tag) == "metadata"), {})
-    if "category" not in said and isinstance(subject := said.pop("subject", ""), str) and subject:
-        said["tags"] = (subject,)
+    said = next((dublin_core(e, subject="tags") for e in package if local(e.tag) == "metadata"), {})
     items = {
         item.get("id", ""): (_path(place, item.get("href", "")), item.get("media-type", ""), item.get("properties", ""))
         for item in package.iter() if local(item.tag) == "item"

@@ -48,7 +48,7 @@ def _read(blob: Blob, reading: Reading, *, kind: str) -> Document:
     except RecursionError as error:
         raise UnreadableDocument(f"broken-{kind}", "its spans are nested too deep") from error
     there = "meta.xml" in archive.namelist()
-    said = dublin_core(parse_xml(archive, "meta.xml", kind=kind)) if there else {}
+    said = dublin_core(parse_xml(archive, "meta.xml", kind=kind), date="modified") if there else {}
     return parts.document(blob, kind=kind, title=str(said.pop("title", "")), metadata=said)
 
 

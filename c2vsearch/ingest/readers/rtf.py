@@ -8,10 +8,11 @@ from types import ModuleType
 
 from c2vsearch.errors import UnreadableDocument
 from c2vsearch.ingest.parts import Parts
+from c2vsearch.ingest.properties import properties
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.text import decode
 from c2vsearch.optional import require
-from c2vsearch.records import Document, Value
+from c2vsearch.records import Document
 
 _INFO = re.compile(r"\{\\(title|author|subject|keywords)\s((?:[^{}\\]|\\[^\\{}]){1,500})\}")
 _PICTURES = re.compile(r"[0-9a-fA-F\s]{2000,}")  # of no use for the text, and most of the bytes
@@ -39,9 +40,8 @@ def read_rtf(blob: Blob, reading: Reading) -> Iterator[Document]:
     for line in text.split("\n"):
         parts.add(line.rstrip())
     said = {name: _plain(striprtf, value) for name, value in _INFO.findall(source)}
-    metadata: dict[str, Value] = {name: said[name] for name in ("author", "subject") if said.get(name)}
-    tags = tuple(tag.strip() for tag in re.split("[,;]", said.get("keywords", "")) if tag.strip())
-    yield parts.document(blob, kind="rtf", title=said.get("title", ""), metadata={**metadata, "tags": tags})
+    metadata = properties(said.items())
+    yield parts.document(blob, kind="rtf", title=str(metadata.pop("title", "")), metadata=metadata)
 
 
 def _plain(striprtf: ModuleType, value: str) -> str:
