@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,24 @@ installed; run: pip install 'c2vsearch[pdf]'
             f"run: pip install 'c2vsearch[{extra}]'",
             extra=extra,
         ) from error
+
+
+# What the extras for reading install, by the names it is imported under.
+_MODULES = {
+    "pdf": ("pypdfium2", "pypdf"),
+    "office": ("docx", "pptx", "python_calamine", "striprtf"),
+    "markup": ("pylatexenc",),
+    "data": ("zstandard",),
+}
+
+
+def installed(extra: str) -> bool:
+    """Whether something of an extra is there, so that what was left out for want of it is worth another try.
+
+    >>> installed("no-such-extra")
+    True
+    """
+    return extra not in _MODULES or any(importlib.util.find_spec(module) for module in _MODULES[extra])
 
 
 @contextmanager

@@ -165,7 +165,8 @@ class StageScore:
 class Hit:
     """A chunk that answers a query. ``score``: higher is better; it falls with ``rank``.
 
-    ``highlight`` is the span, within ``text``, of the sentence that answers best.
+    ``highlight`` is the span, within ``text``, of the sentence that answers best; ``file`` is where the source lay when
+    it was indexed.
     """
 
     rank: int
@@ -182,7 +183,7 @@ class Hit:
     title: str = ""
     highlight: tuple[int, int] | None = None
     stages: tuple[StageScore, ...] = ()
-    root: str = ""
+    file: str = ""
     member: str = ""
     kind: str = ""
     metadata: Metadata = field(default_factory=dict, hash=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
+from c2vsearch.collection.roots import root_of
 from c2vsearch.config import SearchConfig
 from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
@@ -197,7 +198,11 @@ class Retriever:
     ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
         hits = search(self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight)
-        return [dataclasses.replace(hit, root=self.collection.manifest.root) for hit in hits]
+        return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+
+    def _file(self, source: str) -> str:
+        root = root_of(self.collection.manifest.roots, source)
+        return root.file(source) if root else ""
 
     def _load(self, name: str | Path) -> Encoder:
         """The model of a name or path, with embeddings as long as those of the index."""

@@ -70,7 +70,7 @@ def test_what_every_hit_promises(retriever: Retriever, mode: str, rerank: bool) 
     for hit in hits:
         assert [stage.stage for stage in hit.stages] == [s for s in stages if s in {x.stage for x in hit.stages}]
         assert hit.stages[-1].score == hit.score
-        source = Path(hit.root, hit.source).read_text()
+        source = Path(hit.file).read_text()
         assert source[hit.start : hit.end] == hit.text
         assert "\n".join(source.split("\n")[hit.start_line - 1 : hit.end_line]).startswith(hit.text.split("\n")[0])
         assert hit.highlight is None or hit.text[slice(*hit.highlight)].strip()
@@ -136,7 +136,7 @@ def test_context_is_cited_and_within_its_budget(retriever: Retriever, budget: in
         assert f"[{passage.number}] {passage.citation}\n{passage.text}" in context.text
         source, _, lines = passage.citation.split(" (")[0].rpartition(":")
         first, last = map(int, lines.split("-"))
-        whole = Path(retriever.collection.manifest.root, source).read_text()
+        whole = Path(retriever.collection.manifest.roots[0].file(source)).read_text()
         assert passage.text in whole
         assert "\n".join(whole.split("\n")[first - 1 : last]) == passage.text
 

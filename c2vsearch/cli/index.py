@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from c2vsearch.cli.console import duration, messages, plain_table, print_json, results, size
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision, ReadingConfig, WalkConfig
+from c2vsearch.cli.find_index import find_index
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import path_of
 from c2vsearch.terminal import visible, visible_line
@@ -29,6 +30,10 @@ c2vsearch index docs --include '*.md' --index /srv/indexes/docs
 
 c2vsearch index ~/papers --dry-run
 
+c2vsearch index ~/notes ~/papers --index indexes/mine
+
+c2vsearch index
+
 c2vsearch index support.jsonl --text-field body --id-field ticket --metadata-fields team,opened"""
 PROBLEMS_SHOWN = 8
 CHANGES_SHOWN = 3
@@ -36,14 +41,21 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 
 
 def index(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory, or one file.")],
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR", help="Directories, or files; without one, all that the index is of."),
+    ] = None,
     place: Annotated[
         Path | None,
         typer.Option("--index", envvar="C2VSEARCH_INDEX", help="Its place; ./indexes/<DIR name> by default."),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A bundled model by name, the folder of one, st:NAME_OR_PATH or openai:URL#MODEL.")
-    ] = DEFAULT_MODEL,
+        str | None,
+        typer.Option(
+            help="A bundled model by name, the folder of one, st:NAME_OR_PATH or openai:URL#MODEL; by default that of "
+            f"the index, {DEFAULT_MODEL} for a new one."
+        ),
+    ] = None,
     dim: Annotated[
         int | None, typer.Option(help="Shorter embeddings, for models trained for it; recorded in the index.")
     ] = None,
@@ -53,14 +65,24 @@ def index(
         list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="No files that match; repeatable.")] = None,
-    hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files as well.")] = False,
-    no_ignore: Annotated[
-        bool, typer.Option("--no-ignore", help="Do not honour .gitignore and .c2vsearchignore.")
-    ] = False,
+    hidden: Annotated[
+        bool | None, typer.Option("--hidden/--no-hidden", help="Hidden files as well.", show_default=False)
+    ] = None,
+    ignore: Annotated[
+        bool | None,
+        typer.Option("--ignore/--no-ignore", help="Honour .gitignore and .c2vsearchignore.", show_default=False),
+    ] = None,
     follow_symlinks: Annotated[
-        bool, typer.Option("--follow-symlinks", help="Read what symbolic links lead to, outside DIR as well.")
-    ] = False,
-    max_file_size: Annotated[str, typer.Option(metavar="SIZE", help="Skip larger files, e.g. 500kB, 20MB.")] = "20MB",
+        bool | None,
+        typer.Option(
+            "--follow-symlinks/--no-follow-symlinks",
+            help="Read what symbolic links lead to, outside DIR as well.",
+            show_default=False,
+        ),
+    ] = None,
+    max_file_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Skip larger files, e.g. 500kB; 20MB for a new index.")
+    ] = None,
     max_tokens: Annotated[
         int | None,
         typer.Option(help=f"Tokens of a chunk, at most; {ChunkingConfig.max_tokens}, or as many as the model reads."),
@@ -70,27 +92,28 @@ def index(
         typer.Option(help=f"Tokens a chunk repeats of the one before, at most; {ChunkingConfig.overlap_tokens}."),
     ] = None,
     text_field: Annotated[
-        str, typer.Option(metavar="NAME", help="Where records (JSON, CSV, Parquet ...) have their text.")
-    ] = "",
-    id_field: Annotated[str, typer.Option(metavar="NAME", help="Where records have their id.")] = "",
+        str | None, typer.Option(metavar="NAME", help="Where records (JSON, CSV, Parquet ...) have their text.")
+    ] = None,
+    id_field: Annotated[str | None, typer.Option(metavar="NAME", help="Where records have their id.")] = None,
     metadata_fields: Annotated[
-        str, typer.Option(metavar="NAMES", help="What else to keep of records, with commas between.")
-    ] = "",
+        str | None, typer.Option(metavar="NAMES", help="What else to keep of records, with commas between.")
+    ] = None,
     metadata: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FILE", help="CSV or JSON lines with a column path: kept with each file's chunks."),
     ] = None,
     reader_timeout: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SECONDS",
-            help="How long reading a file, or one inside it, may take; 2 s more for each MB.",
+            help="How long reading a file, or one inside it, may take; 60, and always 2 s more for each MB.",
         ),
-    ] = ReadingConfig.timeout_seconds,
+    ] = None,
     reader_memory: Annotated[
-        str, typer.Option(metavar="SIZE", help="What the process of a reader may take, e.g. 500MB, 4G.")
-    ] = "2G",
-    workers: Annotated[int, typer.Option(help="Processes that read files side by side.")] = ReadingConfig.workers,
+        str | None, typer.Option(metavar="SIZE", help="What a process that reads may take, e.g. 500MB; 2GB.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that read side by side; 1.")] = None,
+    add: Annotated[bool, typer.Option("--add", help="Make an index of other directories one of DIR as well.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and about how long it would take.")
     ] = False,
@@ -99,24 +122,26 @@ def index(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
 ) -> None:
-    """Index a directory, or bring its index up to date: only what changed is embedded again.
+    """Index directories, or bring an index up to date: only what changed is embedded again.
 
     Markdown, text, HTML, reStructuredText, source code, CSV, JSON, Parquet, and archives of these; PDF and Word with
-    their extras. Ctrl-C keeps what is finished, and the same command goes on from there.
+    their extras. The index records the options it was made with, and they hold until others are given. Ctrl-C keeps
+    what is finished, and the same command goes on from there.
     """
     if watch and (dry_run or as_json):
         raise InvalidConfig("--watch goes with neither --dry-run nor --json; expected one of them")
     run = Run(
-        root=directory, index=place, model=model, rebuild=rebuild, metadata=metadata,
+        roots=tuple(directories or ()), index=place if directories else find_index(place), model=model, add=add,
+        rebuild=rebuild, metadata=metadata,
         encoding=EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision)),
-        walking=WalkConfig(
-            hidden=hidden, ignore_files=not no_ignore, follow_symlinks=follow_symlinks,
-            max_file_bytes=parse_size(max_file_size, option="--max-file-size"),
-            include=tuple(include or ()), exclude=tuple(exclude or ()),
+        walking=given(
+            hidden=hidden, ignore_files=ignore, follow_symlinks=follow_symlinks,
+            max_file_bytes=_size(max_file_size, "--max-file-size"),
+            include=_globs(include), exclude=_globs(exclude),
         ),
-        reading=ReadingConfig(
+        reading=given(
             text_field=text_field, id_field=id_field, metadata_fields=_names(metadata_fields), workers=workers,
-            timeout_seconds=reader_timeout, max_memory_bytes=parse_size(reader_memory, option="--reader-memory"),
+            timeout_seconds=reader_timeout, max_memory_bytes=_size(reader_memory, "--reader-memory"),
         ),
         chunking=chunk_sizes(max_tokens, overlap_tokens),
     )  # fmt: skip
@@ -132,14 +157,15 @@ def index(
 class Run:
     """What was asked for."""
 
-    root: Path
+    roots: tuple[Path, ...]
     index: Path | None
-    model: str
+    model: str | None
     encoding: EncodingConfig
-    walking: WalkConfig
-    reading: ReadingConfig
+    walking: dict[str, Any]
+    reading: dict[str, Any]
     chunking: ChunkingConfig | None
-    metadata: Path | None
+    metadata: str | None
+    add: bool
     rebuild: bool
 
     def sync(self, *, encoder: Any = None, on_progress: Callable[[Progress], None] | None = None) -> IndexReport:
@@ -147,8 +173,8 @@ class Run:
         from c2vsearch.indexing import index_directory
 
         return index_directory(
-            self.root, index=self.index, encoder=encoder or self.model, encoding=self.encoding, walking=self.walking,
-            reading=self.reading, chunking=self.chunking, metadata=self.metadata, rebuild=self.rebuild,
+            self.roots, index=self.index, encoder=encoder or self.model, encoding=self.encoding, walking=self.walking,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, add=self.add, rebuild=self.rebuild,
             on_progress=on_progress,
         )  # fmt: skip
 
@@ -157,8 +183,8 @@ class Run:
         from c2vsearch.indexing import plan_index
 
         return plan_index(
-            self.root, index=self.index, encoder=self.model, encoding=self.encoding, walking=self.walking,
-            reading=self.reading, chunking=self.chunking, metadata=self.metadata, rebuild=self.rebuild,
+            self.roots, index=self.index, encoder=self.model, encoding=self.encoding, walking=self.walking,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, add=self.add, rebuild=self.rebuild,
         )  # fmt: skip
 
 
@@ -183,11 +209,15 @@ def _index_once(run: Run, *, quiet: bool, as_json: bool) -> None:
 
 def _follow(run: Run, *, quiet: bool) -> None:
     """A sync after each change, with one model loaded; only the first summary is whole."""
-    from c2vsearch.indexing import IndexingInterrupted, default_index, load_model
+    from c2vsearch.indexing import IndexingInterrupted, default_index
     from c2vsearch.indexing import watch as watch_files
+    from c2vsearch.indexing.job import last_version, model_of
 
     first = True
-    encoder = load_model(run.model, run.encoding)
+    place = run.index or default_index(run.roots[0])
+    base = None if run.rebuild else last_version(place)
+    encoder = model_of(base, run.model, run.encoding)
+    roots = run.roots or tuple(Path(root.path) for root in (base.roots if base else ()))
 
     def tell(report: IndexReport) -> None:
         nonlocal first
@@ -199,12 +229,9 @@ def _follow(run: Run, *, quiet: bool) -> None:
         first = False
 
     try:
-        place = run.index or default_index(run.root)
         # What is embedded again from nothing is so once, not after each change.
         again = replace(run, rebuild=False)
-        watch_files(
-            [run.root], index=place, sync=lambda: (run if first else again).sync(encoder=encoder), on_report=tell
-        )
+        watch_files(roots, index=place, sync=lambda: (run if first else again).sync(encoder=encoder), on_report=tell)
     except (KeyboardInterrupt, IndexingInterrupted):
         if not quiet:
             messages().print("Stopped. What is finished is kept.")
@@ -226,7 +253,8 @@ def _show_plan(run: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "index": str(plan.index), "root": str(plan.root), "counts": plan.counts, "chunks": plan.chunks,
+                "index": str(plan.index), "roots": list(map(str, plan.roots)), "counts": plan.counts,
+                "chunks": plan.chunks,
                 "to_embed": plan.to_embed, "tokens": plan.tokens, "seconds": round(plan.seconds, 1),
                 "size_bytes": plan.size_bytes, "settings_changed": plan.settings_changed,
                 "problems": _problems(plan.files),
@@ -246,8 +274,18 @@ def _show_plan(run: Run, *, as_json: bool) -> None:
     console.print("Nothing was written.")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given on the command line; the index has the others."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _globs(globs: list[str] | None) -> tuple[str, ...] | None:
+    """An empty one forgets those that are recorded."""
+    return tuple(filter(None, globs)) if globs else None
 
 
 def chunk_sizes(max_tokens: int | None, overlap_tokens: int | None) -> ChunkingConfig | None:
@@ -256,6 +294,10 @@ def chunk_sizes(max_tokens: int | None, overlap_tokens: int | None) -> ChunkingC
         return None
     size = ChunkingConfig.max_tokens if max_tokens is None else max_tokens
     return ChunkingConfig.sized(size, overlap_tokens=overlap_tokens)
+
+
+def _size(text: str | None, option: str) -> int | None:
+    return None if text is None else parse_size(text, option=option)
 
 
 def parse_size(text: str, *, option: str) -> int:
@@ -368,7 +410,8 @@ def _show_files(console: Any, counts: dict[str, int], files: Sequence[FileReport
 
 def _record(report: IndexReport) -> dict[str, Any]:
     return {
-        "index": str(report.index), "root": str(report.root), "version": report.version, "counts": report.counts,
+        "index": str(report.index), "roots": list(map(str, report.roots)), "version": report.version,
+        "counts": report.counts,
         "chunks": report.chunks, "encoded": report.encoded, "reused": report.reused, "tokens": report.tokens,
         "seconds": round(report.seconds, 3),
         "problems": _problems(report.files),

@@ -10,6 +10,7 @@ import typer
 
 from c2vsearch.cli.console import plain_table, print_json, results, size
 from c2vsearch.cli.find_index import find_index
+from c2vsearch.records import path_of
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
@@ -51,16 +52,16 @@ def status(
             console.print(f"{visible_line(problem['path'])}: {problem['reason']}, {visible_line(problem['detail'])}")
     if facts["stale"] and any(facts["stale"].values()):
         console.print(
-            f"The files have changed since. Bring the index up to date: c2vsearch index {visible_line(facts['root'])}"
+            "The files have changed since. Bring the index up to date: "
+            f"c2vsearch index --index {visible_line(facts['index'])}"
         )
 
 
 def _facts(collection: Collection) -> dict[str, Any]:
     manifest, stats = collection.manifest, collection.stats()
-    sources = collection.sources.values()
     return {
         "index": str(collection.root),
-        "root": manifest.root,
+        "roots": [{"path": root.path, "label": root.label} for root in manifest.roots],
         "version": manifest.version,
         "versions": list(stats.versions),
         "created": manifest.created,
@@ -70,24 +71,33 @@ def _facts(collection: Collection) -> dict[str, Any]:
         "chunks": stats.chunks,
         "bytes": {"shards": stats.bytes_shards, "vectors": stats.bytes_vectors, "lexical": stats.bytes_lexical},
         "problems": [
-            {"path": state.source, "status": state.status, "reason": state.reason, "detail": state.detail}
-            for state in sources
-            if state.status != "indexed"
+            {
+                "path": path_of(report.source, report.member),
+                "status": report.status,
+                "reason": report.reason,
+                "detail": report.detail,
+            }
+            for state in collection.sources.values()
+            for report in state.reports()
         ],
         "stale": _stale(collection),
     }
 
 
 def _stale(collection: Collection) -> dict[str, int] | None:
-    """New, changed and deleted files by a quick walk under the default rules; None when the root is not there."""
-    from c2vsearch.config import WalkConfig
+    """New, changed and deleted files by a walk under the rules of the index; None when a root is not there."""
     from c2vsearch.ingest import walk
     from c2vsearch.records import SourceFile
 
-    root = Path(collection.manifest.root)
-    if not root.exists():
+    roots = collection.manifest.roots
+    if not all(Path(root.path).exists() for root in roots):
         return None
-    found = {entry.source: entry for entry in walk(root, config=WalkConfig()) if isinstance(entry, SourceFile)}
+    found = {
+        root.name(entry.source): entry
+        for root in roots
+        for entry in walk(Path(root.path), config=root.walking)
+        if isinstance(entry, SourceFile)
+    }
     known = collection.sources
     indexed = {source for source, state in known.items() if state.status == "indexed"}
     changed = [
@@ -105,13 +115,13 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     sizes = ", ".join(f"{key} {size(value)}" for key, value in facts["bytes"].items())
     lines = [
         ("index", facts["index"]),
-        ("of", facts["root"]),
+        *(("of", f"{root['path']} as {root['label']}:" if root["label"] else root["path"]) for root in facts["roots"]),
         ("files", files or "none"),
         ("chunks", f"{facts['chunks']} (at most {facts['chunking']['max_tokens']} tokens)"),
         ("size", sizes),
         ("model", f"{model['name']}@{model['revision'][:8]}, {model['dim']} dimensions"),
         ("version", f"{facts['version']} of {facts['created']} (kept: {', '.join(map(str, facts['versions']))})"),
-        ("since then", "the root is not there" if stale is None else ", ".join(f"{v} {k}" for k, v in stale.items())),
+        ("since then", "not all of it is there" if stale is None else ", ".join(f"{v} {k}" for k, v in stale.items())),
     ]
     if "verified_files" in facts:
         lines.append(("verified", f"{facts['verified_files']} files, every byte as recorded"))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from c2vsearch import artifacts
+from c2vsearch.collection.roots import Root, parse_root
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
-from c2vsearch.records import Fingerprint
+from c2vsearch.records import FileReport, FileStatus, Fingerprint
 
 FORMAT = 2
 _PLAIN_NAME = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]*(/\.?[A-Za-z0-9][A-Za-z0-9._-]*){0,2}")
@@ -65,7 +67,10 @@ class LexicalEntry:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How one file stood at the last sync. ``status`` is "indexed", "empty", "skipped" or "failed"."""
+    """How one file stood at the last sync. ``status`` is "indexed", "empty", "skipped" or "failed".
+
+    ``documents`` and ``chunks`` are what it gave, ``refused`` what inside it could not be read.
+    """
 
     source: str
     size_bytes: int
@@ -76,6 +81,13 @@ class SourceState:
     reason: str = ""
     detail: str = ""
     chunks: int = 0
+    documents: int = 0
+    refused: tuple[FileReport, ...] = ()
+
+    def reports(self) -> list[FileReport]:
+        """What a person should know of it: why it is not searchable, and what inside it is not."""
+        own = FileReport(self.source, cast(FileStatus, self.status), self.reason, self.detail)
+        return [*([own] if self.status != "indexed" else []), *self.refused]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +98,9 @@ class Manifest:
     parent: int | None
     created: str
     written_by: str
-    root: str
+    roots: tuple[Root, ...]
     fingerprint: Fingerprint
     chunking: ChunkingConfig
-    reading: str
     shards: tuple[ShardEntry, ...] = ()
     vectors: tuple[SegmentEntry, ...] = ()
     lexical: LexicalEntry | None = None
@@ -151,6 +162,7 @@ def _parse(data: dict[str, Any]) -> Manifest:
             **{key: value for key, value in data.items() if key in known},
             "fingerprint": Fingerprint(**data["fingerprint"]),
             "chunking": ChunkingConfig(**data["chunking"]),
+            "roots": tuple(parse_root(root) for root in data["roots"]),
             "shards": tuple(ShardEntry(**entry) for entry in data["shards"]),
             "vectors": tuple(
                 SegmentEntry(FileEntry(**entry["file"]), entry["kind"], tuple(entry["shards"]), tuple(entry["rows"]))
@@ -208,8 +220,12 @@ def describe_fingerprint(fingerprint: Fingerprint) -> str:
     return f"{fingerprint.name}@{fingerprint.revision[:8]} ({fingerprint.dim} dimensions)"
 
 
-def changed_settings(old: Manifest, *, chunking: ChunkingConfig, reading: str) -> str:
-    """What differs from the settings of a version, in words; "" when nothing does."""
-    before = {**dataclasses.asdict(old.chunking), "reading": old.reading}
-    now = {**dataclasses.asdict(chunking), "reading": reading}
-    return ", ".join(f"{key} {before[key]} -> {now[key]}" for key in before if before[key] != now[key])
+def changed_settings(old: Manifest, *, chunking: ChunkingConfig, roots: Iterable[Root]) -> str:
+    """What differs from the settings of a version, in words; "" when nothing does. New roots change nothing."""
+    before, now = dataclasses.asdict(old.chunking), dataclasses.asdict(chunking)
+    changes = [f"{key} {before[key]} -> {now[key]}" for key in before if before[key] != now[key]]
+    readers = {root.path: root.reader for root in old.roots}
+    for root in roots:
+        if readers.get(root.path, root.reader) != root.reader:
+            changes.append(f"reading {readers[root.path]} -> {root.reader}")
+    return ", ".join(dict.fromkeys(changes))

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,11 +14,13 @@ import pyarrow.parquet as pq
 from c2vsearch import artifacts
 from c2vsearch.collection.manifest import SourceState
 from c2vsearch.errors import CorruptFile
+from c2vsearch.records import FileReport, FileStatus
 from c2vsearch.shards.text import decode_source, encode_source
 
 Deletes = dict[str, set[int]]
 
 _DELETES = pa.schema([("shard", pa.string()), ("row", pa.int64())])
+_REFUSED = ("member", "status", "reason", "detail")
 _SOURCES = pa.schema(
     [
         ("source", pa.string()),
@@ -29,6 +32,8 @@ _SOURCES = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("chunks", pa.int64()),
+        ("documents", pa.int64()),
+        ("refused", pa.list_(pa.struct([(name, pa.string()) for name in _REFUSED]))),
     ]
 )
 
@@ -51,9 +56,12 @@ def write_sources(directory: Path, sources: Iterable[SourceState]) -> Path:
     """Write the state of every source, in order of its name."""
     records = []
     for state in sorted(sources, key=lambda state: encode_source(state.source)):
-        record = dataclasses.asdict(state)
+        record = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
         record["source"] = encode_source(state.source)
         record["detail"] = encode_source(state.detail)
+        record["refused"] = [
+            {name: encode_source(getattr(report, name)) for name in _REFUSED} for report in state.refused
+        ]
         records.append(record)
     return _write(directory, pa.Table.from_pylist(records, schema=_SOURCES))
 
@@ -62,9 +70,15 @@ def read_sources(path: Path) -> dict[str, SourceState]:
     """Read the state of every source, by its name."""
     states = {}
     for record in _read(path).to_pylist():
-        record["source"], record["detail"] = decode_source(record["source"]), decode_source(record["detail"])
-        states[record["source"]] = SourceState(**record)
+        source, record["detail"] = decode_source(record.pop("source")), decode_source(record["detail"])
+        record["refused"] = tuple(_refusal(source, refused) for refused in record["refused"])
+        states[source] = SourceState(source, **record)
     return states
+
+
+def _refusal(source: str, record: dict[str, str]) -> FileReport:
+    member, status, reason, detail = (decode_source(record[name]) for name in _REFUSED)
+    return FileReport(source, cast(FileStatus, status), reason, detail, member=member)
 
 
 def _write(directory: Path, table: pa.Table) -> Path:

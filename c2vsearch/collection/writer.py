@@ -34,6 +34,7 @@ from c2vsearch.collection.manifest import (
     describe_fingerprint,
 )
 from c2vsearch.collection.reuse import ReusableRows
+from c2vsearch.collection.roots import Root, joined
 from c2vsearch.collection.segments import planned_segments
 from c2vsearch.collection.staging import Outcome, Staging
 from c2vsearch.collection.sweep import sweep
@@ -63,8 +64,8 @@ class CollectionWriter:
     @classmethod
     @contextmanager
     def open(
-        cls, root: Path | str, *, fingerprint: Fingerprint, chunking: ChunkingConfig, reading: str = "",
-        source_root: str = "", indexing: IndexingConfig | None = None, rebuild: bool = False,
+        cls, root: Path | str, *, fingerprint: Fingerprint, chunking: ChunkingConfig, roots: Sequence[Root] = (),
+        indexing: IndexingConfig | None = None, rebuild: bool = False,
     ) -> Iterator[Self]:  # fmt: skip
         """Take the lock and open the newest version for writing, creating the index when there is none.
 
@@ -72,15 +73,14 @@ class CollectionWriter:
             root: The index directory.
             fingerprint: What makes the vectors that will be added.
             chunking: What makes the chunks.
-            reading: A name for how files are read; when it changes every file is read again.
-            source_root: The directory that is indexed, for `status` and for refusing another one.
+            roots: What is indexed, beside or in the place of the roots that the last version has.
             indexing: Sizes of shards and segments.
             rebuild: Start from nothing; the old versions stay readable until they are swept.
 
         Raises:
             IndexLocked: Another process is writing.
             EncoderMismatch: The index was built with another model.
-            InvalidConfig: The directory holds something else, or the index belongs to another directory.
+            InvalidConfig: The directory holds something else, or a root lies in another.
             CorruptFile: The newest version is damaged; ``rebuild`` does not read it.
         """
         root = Path(root)
@@ -101,16 +101,15 @@ class CollectionWriter:
             numbers = layout.versions(root)
             base = None if rebuild or not numbers else Collection.open(root)
             if base is not None:
-                refuse_mismatch(root, base.manifest, fingerprint, source_root)
+                refuse_mismatch(root, base.manifest, fingerprint)
             manifest = Manifest(
                 version=(numbers[-1] if numbers else 0) + 1,
                 parent=base.manifest.version if base else None,
                 created="",
                 written_by=__version__,
-                root=source_root,
+                roots=joined(base.manifest.roots if base else (), roots),
                 fingerprint=fingerprint,
                 chunking=chunking,
-                reading=reading,
             )
             yield cls(root, base, manifest, indexing or IndexingConfig())
         finally:
@@ -122,12 +121,29 @@ class CollectionWriter:
         return self._sources
 
     @property
+    def roots(self) -> tuple[Root, ...]:
+        """What the next version is an index of."""
+        return self._manifest.roots
+
+    def set_roots(self, roots: Sequence[Root]) -> None:
+        """Say what the next version is an index of. The sources of one that is left out are not removed by this."""
+        self._manifest = dataclasses.replace(self._manifest, roots=tuple(roots))
+
+    def keep_settings(self) -> None:
+        """Publish under the settings of the last version: not everything was done with the new ones."""
+        if self.base is not None:
+            old = self.base.manifest
+            self._manifest = dataclasses.replace(
+                self._manifest, chunking=old.chunking, roots=joined(self._manifest.roots, old.roots)
+            )
+
+    @property
     def settings_changed(self) -> str:
         """What differs between this run's settings and the last version's, in words; "" when nothing does."""
         if self.base is None:
             return ""
         new = self._manifest
-        return changed_settings(self.base.manifest, chunking=new.chunking, reading=new.reading)
+        return changed_settings(self.base.manifest, chunking=new.chunking, roots=new.roots)
 
     def reusable_vectors(self, hashes: Items[str]) -> dict[str, NDArray[np.float32]]:
         """Vectors already computed for chunks of these hashes, in live, deleted or unfinished rows alike."""
@@ -222,7 +238,7 @@ class CollectionWriter:
             or bool(outcome.live.any())
             or outcome.sources != before
             or bool(self.settings_changed)
-            or self.base.manifest.root != self._manifest.root
+            or self.base.manifest.roots != self._manifest.roots
         )
 
     def _next_manifest(self, outcome: Outcome) -> Manifest:
@@ -300,20 +316,15 @@ def _refuse_foreign(root: Path) -> None:
             )
 
 
-def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint, source_root: str) -> None:
-    """Refuse to go on with an index of another model, or of another directory.
+def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint) -> None:
+    """Refuse to go on with an index of another model.
 
     Raises:
         EncoderMismatch: The index was built with another model.
-        InvalidConfig: The index belongs to another directory.
     """
     if old.fingerprint != fingerprint:
         raise EncoderMismatch(
             f"{root} was built with {describe_fingerprint(old.fingerprint)}; this run uses "
             f"{describe_fingerprint(fingerprint)}: use the same model (and --dim), or add --rebuild to embed "
             "everything again"
-        )
-    if source_root and old.root and old.root != source_root:
-        raise InvalidConfig(
-            f"{root} is the index of {old.root}; expected {source_root}: give another place with --index, or --rebuild"
         )

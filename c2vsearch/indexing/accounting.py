@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
 from c2vsearch.collection import SourceState
+from c2vsearch.collection.roots import Root, root_of
 from c2vsearch.config import ReadingConfig
+from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile
+from c2vsearch.ingest import NEEDS_EXTRA
 from c2vsearch.ingest.limits import overdue, overgrown
-from c2vsearch.records import FileReport, FileStatus, SourceFile
+from c2vsearch.optional import installed
+from c2vsearch.records import FileReport, SourceFile
 
 # Reasons that lie outside the file: it is tried again though it has not changed.
 _PASSING = frozenset({"permission", "unreadable", "vanished", "not-regular"})
@@ -21,8 +24,9 @@ def triage(
 ) -> tuple[list[SourceFile], list[FileReport]]:
     """The files to read, and a report for each that has the size and time it had.
 
-    What could not be read then is not tried again, unless the reason may have passed, a package may have been
-    installed since, or the limit that stopped it is another one now.
+    What could not be read then is not tried again, unless the reason may have passed, the package that was missing
+    was installed since, or the limit that stopped it is another one now. What inside an unchanged file could not be
+    read is reported again.
 
     >>> known = SourceState("a.md", 10, 5, "hash", chunks=1)
     >>> same, touched = SourceFile("a.md", "/a.md", 10, 5), SourceFile("a.md", "/a.md", 10, 6)
@@ -36,22 +40,33 @@ def triage(
         known = None if reread else sources.get(file.source)
         if known is None or (known.size_bytes, known.mtime_ns) != (file.size_bytes, file.mtime_ns):
             changed.append(file)
-        elif known.status == "indexed":
-            reports.append(FileReport(file.source, "unchanged", chunks=known.chunks))
-        elif _may_have_passed(known, reading):
+        elif worth_another_try(known, reading):
             changed.append(file)
         else:
-            status = cast(FileStatus, known.status)
-            reports.append(FileReport(file.source, status, known.reason, known.detail))
+            same = [FileReport(file.source, "unchanged", chunks=known.chunks)] if known.status == "indexed" else []
+            reports += [*same, *known.reports()]
     return changed, reports
 
 
-def _may_have_passed(known: SourceState, reading: ReadingConfig) -> bool:
-    if known.reason == "timeout":
-        return known.detail != str(overdue(known.size_bytes, reading))
-    if known.reason == "out-of-memory":
-        return known.detail != str(overgrown(reading))
-    return known.reason in _PASSING or known.reason.startswith("needs-extra")
+def worth_another_try(known: SourceState, reading: ReadingConfig) -> bool:
+    """Whether what could not be read of a file may be readable now, though the file is the same.
+
+    >>> late = SourceState("a.pdf", 0, 5, status="failed", reason="timeout", detail=str(overdue(0, ReadingConfig())))
+    >>> worth_another_try(late, ReadingConfig()), worth_another_try(late, ReadingConfig(timeout_seconds=90))
+    (False, True)
+    """
+    stopped = {"timeout": overdue(known.size_bytes, reading), "out-of-memory": overgrown(reading)}
+    return any(
+        not report.detail.startswith(str(stopped[report.reason]))
+        if report.reason in stopped
+        else _may_have_passed(report.reason)
+        for report in known.reports()
+    )
+
+
+def _may_have_passed(reason: str) -> bool:
+    kind, _, extra = reason.partition(":")
+    return reason in _PASSING or (kind == NEEDS_EXTRA and installed(extra))
 
 
 def verdict(cut: CutFile, known: SourceState | None) -> FileReport:
@@ -70,18 +85,36 @@ def state_of(cut: CutFile, report: FileReport) -> SourceState:
     if report.status in {"added", "updated", "unchanged"}:
         first = cut.documents[0]
         return SourceState(
-            file.source, file.size_bytes, file.mtime_ns, first.content_hash, first.id, "indexed", chunks=report.chunks
-        )
+            file.source, file.size_bytes, file.mtime_ns, first.content_hash, first.id, "indexed",
+            chunks=report.chunks, documents=len(cut.documents), refused=tuple(cut.refused),
+        )  # fmt: skip
     return SourceState(
-        file.source, file.size_bytes, file.mtime_ns, status=report.status, reason=report.reason, detail=report.detail
+        file.source, file.size_bytes, file.mtime_ns, status=report.status, reason=report.reason, detail=report.detail,
+        refused=tuple(cut.refused),
+    )  # fmt: skip
+
+
+def hints(reports: Iterable[FileReport]) -> tuple[str, ...]:
+    """The lines that install the packages that were missing, each once."""
+    return tuple(dict.fromkeys(report.detail for report in reports if report.reason.partition(":")[0] == NEEDS_EXTRA))
+
+
+def gone(sources: Iterable[str], part: Part, roots: Sequence[Root]) -> list[str]:
+    """Known sources of a root that the walk did not find; what lies below what could not be listed may be there."""
+    if part.missing:
+        return []
+    seen = {entry.source for entry in part.entries}
+    unlisted = tuple(
+        entry.source for entry in part.entries if isinstance(entry, FileReport) and entry.source.endswith("/")
     )
+    candidates = (source for source in sources if source not in seen and not source.startswith(unlisted or ("\0",)))
+    return [source for source in candidates if (root := root_of(roots, source)) and root.path == part.root.path]
 
 
-def gone(sources: Iterable[str], entries: Sequence[SourceFile | FileReport]) -> list[str]:
-    """Known sources that the walk did not find. What lies below a directory that could not be listed may be there."""
-    seen = {entry.source for entry in entries}
-    unlisted = tuple(entry.source for entry in entries if isinstance(entry, FileReport) and entry.source.endswith("/"))
-    return [source for source in sources if source not in seen and not source.startswith(unlisted or ("\0",))]
+def missing_root(part: Part) -> FileReport:
+    """What is said of a root that is not there."""
+    detail = "there is nothing at this place now; what the index has of it was kept"
+    return FileReport(part.root.path, "failed", "root-missing", detail)
 
 
 def settled(

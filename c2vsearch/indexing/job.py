@@ -3,82 +3,181 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from c2vsearch.collection import SourceState
-from c2vsearch.config import READING_LIMITS, ChunkingConfig, EncodingConfig, ReadingConfig, WalkConfig
+from c2vsearch.collection import Manifest, SourceState
+from c2vsearch.collection.layout import open_manifest
+from c2vsearch.collection.roots import Root, free_label, joined
+from c2vsearch.collection.writer import refuse_mismatch
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
-from c2vsearch.errors import InvalidConfig
+from c2vsearch.errors import IndexNotFound, InvalidConfig, SourceNotFound
+from c2vsearch.indexing.accounting import worth_another_try
+from c2vsearch.indexing.part import Part, part_of
 from c2vsearch.indexing.reading import Cutter
-from c2vsearch.ingest import READING, walk
-from c2vsearch.ingest.annotations import read_annotations
 from c2vsearch.ingest.workers import Workers
-from c2vsearch.records import FileReport, Metadata, SourceFile
+
+Roots = Path | str | Sequence[Path | str]
+# Whole settings, or those of them that are to be changed by name.
+Walking = WalkConfig | Mapping[str, Any]
+Reading = ReadingConfig | Mapping[str, Any]
+Config = TypeVar("Config", WalkConfig, ReadingConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The parts of a run. ``reading_name`` names how files are read: when it changes, all of them are read again."""
+    """The parts of a run, and what all of them share."""
 
-    root: Path
     index: Path
-    entries: list[SourceFile | FileReport]
+    parts: tuple[Part, ...]
     encoder: Encoder
     chunking: ChunkingConfig
-    reading: ReadingConfig
-    reading_name: str
-    annotations: Mapping[str, Metadata]
     batch_size: int
 
-    def cutter(self, known: Mapping[str, SourceState], *, workers: Workers) -> Cutter:
-        """Reads and cuts the files of the job; one whose bytes are those of ``known`` is not cut."""
+    @property
+    def roots(self) -> tuple[Root, ...]:
+        """What is indexed."""
+        return tuple(part.root for part in self.parts)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where it lies."""
+        return tuple(Path(root.path) for root in self.roots)
+
+    @property
+    def entries(self) -> int:
+        """How many files the walk found."""
+        return sum(len(part.entries) for part in self.parts)
+
+    def cutter(self, part: Part, known: Mapping[str, SourceState], *, workers: Workers) -> Cutter:
+        """Reads and cuts the files of a part; one whose bytes are those of ``known`` is not cut."""
 
         def unchanged(source: str, content_hash: str) -> bool:
             state = known.get(source)
-            return state is not None and state.status == "indexed" and state.content_hash == content_hash
+            if state is None or state.status != "indexed" or state.content_hash != content_hash:
+                return False
+            return not worth_another_try(state, part.root.reading)
 
         return Cutter(
             tokenizer=self.encoder.tokenizer, chunking=self.chunking, workers=workers,
-            annotations=self.annotations, unchanged=unchanged,
+            annotations=part.annotations, unchanged=unchanged,
         )  # fmt: skip
 
 
-def prepare(
-    root: Path | str, *, index: Path | str | None, encoder: Encoder | str | Path, encoding: EncodingConfig | None,
-    walking: WalkConfig | None, reading: ReadingConfig | None, chunking: ChunkingConfig | None,
-    metadata: Path | str | None,
+def prepare(  # noqa: PLR0913  (the same choices as the run)
+    roots: Roots, *, index: Path | str | None, encoder: Encoder | str | Path | None, encoding: EncodingConfig | None,
+    walking: Walking | None, reading: Reading | None, chunking: ChunkingConfig | None, metadata: Path | str | None,
+    add: bool, rebuild: bool,
 ) -> Job:  # fmt: skip
     """The job, with a missing root or a bad table told before a model is loaded.
 
     Raises:
-        SourceNotFound: There is nothing at ``root``.
-        InvalidConfig: Settings that do not go together, or a table of metadata that cannot be read.
+        SourceNotFound: There is nothing at a root.
+        EncoderMismatch: The index was built with another model.
+        InvalidConfig: Settings that do not go together, a root the index is not of, or a bad table of metadata.
         ModelNotFound: There is no such model.
     """
-    root, reading = Path(root), reading or ReadingConfig()
-    annotations = read_annotations(Path(metadata)) if metadata is not None else {}
-    entries = list(walk(root, config=walking or WalkConfig()))
+    paths = [_absolute(root) for root in ([roots] if isinstance(roots, str | Path) else roots)]
+    place = _place(paths, index)
+    base = None if rebuild else last_version(place)
+    given = _chosen(place, base, paths, add=add)
+    wanted = [_settled(root, walking, reading, metadata) for root in given]
+    parts = [part_of(root, required=root.path in paths) for root in wanted]
     encoding = encoding or EncodingConfig()
-    model = encoder if isinstance(encoder, Encoder) else load_model(encoder, encoding)
+    model = encoder if isinstance(encoder, Encoder) else model_of(base, encoder, encoding)
     if encoding.dim not in (None, model.fingerprint.dim):
         raise InvalidConfig(
             f"dim is {encoding.dim}; the encoder given makes {model.fingerprint.dim}: expected one that was made so"
         )
-    return Job(
-        root=root,
-        index=Path(index) if index is not None else default_index(root),
-        entries=entries,
-        encoder=model,
-        chunking=_fitted(chunking, model),
-        reading=reading,
-        reading_name=reading_name(reading, annotations),
-        annotations=annotations,
-        batch_size=encoding.batch_size,
+    if base is not None:
+        refuse_mismatch(place, base, model.fingerprint)
+    fitted = _fitted(chunking or (base.chunking if base else None), model)
+    if base is not None and fitted != base.chunking:  # what is cut in another way is so everywhere
+        there = {root.path for root in wanted}
+        parts += [part_of(root, required=False) for root in base.roots if root.path not in there]
+    return Job(index=place, parts=tuple(parts), encoder=model, chunking=fitted, batch_size=encoding.batch_size)
+
+
+def _absolute(root: Path | str) -> str:
+    """The path without links and dots."""
+    path = Path(root)
+    if not path.exists():
+        raise SourceNotFound(f"no file or directory at {root}; expected the documents to index")
+    return str(path.resolve())
+
+
+def _place(paths: Sequence[str], index: Path | str | None) -> Path:
+    if index is not None:
+        return Path(index)
+    if len(paths) != 1:
+        raise InvalidConfig(f"{len(paths)} directories and no index; expected the place of one index for all of them")
+    return default_index(Path(paths[0]))
+
+
+def last_version(place: Path) -> Manifest | None:
+    """The newest version of an index; None where there is no index."""
+    try:
+        return open_manifest(place)
+    except IndexNotFound:
+        return None
+
+
+def _chosen(place: Path, base: Manifest | None, paths: Sequence[str], *, add: bool) -> list[Root]:
+    """The roots of those paths as the index has them, and new ones; all that it has when none is given."""
+    known = {root.path: root for root in (base.roots if base else ())}
+    if not paths:
+        if base is None:
+            raise IndexNotFound(f"no index at {place}; build one with: c2vsearch index DIR")
+        return list(known.values())
+    new = [path for path in dict.fromkeys(paths) if path not in known]
+    if new and known and not add:
+        raise InvalidConfig(
+            f"{place} is the index of {', '.join(known)}; expected {new[0]} to be one of them: index it there as well "
+            "with --add, or give another place with --index"
+        )
+    chosen = [known[path] for path in dict.fromkeys(paths) if path in known]
+    labels = [root.label for root in known.values()]
+    for path in new:
+        alone = not known and len(new) == 1
+        label = "" if alone else free_label(path, labels)
+        labels.append(label)
+        chosen.append(Root(path=path, label=label, single_file=os.path.isfile(path)))
+    joined(tuple(known.values()), chosen)
+    return chosen
+
+
+def _settled(root: Root, walking: Walking | None, reading: Reading | None, metadata: Path | str | None) -> Root:
+    """A root with the settings of this run."""
+    table = root.metadata if metadata is None else str(Path(metadata).resolve()) if str(metadata) else ""
+    return dataclasses.replace(
+        root, walking=_amended(root.walking, walking), reading=_amended(root.reading, reading), metadata=table
     )
+
+
+def _amended(recorded: Config, wanted: Config | Mapping[str, Any] | None) -> Config:
+    if wanted is None:
+        return recorded
+    if not isinstance(wanted, Mapping):
+        return wanted
+    names = [field.name for field in dataclasses.fields(recorded)]
+    for name in wanted:
+        if name not in names:
+            raise InvalidConfig(f"there is no setting {name!r}; expected one of {', '.join(names)}")
+    return dataclasses.replace(recorded, **wanted)
+
+
+def model_of(base: Manifest | None, name: str | Path | None, encoding: EncodingConfig) -> Encoder:
+    """The model that was asked for, else that of the index, with embeddings as long as it has them."""
+    made = base.fingerprint if base else None
+    chosen = name if name is not None else made.name if made else DEFAULT_MODEL
+    if made is not None and encoding.dim is None and str(chosen) == made.name:
+        encoding = dataclasses.replace(encoding, dim=made.dim)
+    return load_model(chosen, encoding)
 
 
 def default_index(root: Path) -> Path:
@@ -96,25 +195,6 @@ def load_model(name: str | Path, encoding: EncodingConfig) -> Encoder:
     return load_encoder(
         name, precision=encoding.precision, device=encoding.device, threads=encoding.threads, dim=encoding.dim
     )
-
-
-def reading_name(reading: ReadingConfig, annotations: Mapping[str, Metadata]) -> str:
-    """The version of the readers, with the settings that are not the usual ones and a hash of the annotations.
-
-    The limits of a reading process are left out: a file they stopped is tried again when they change, no other is.
-
-    >>> reading_name(ReadingConfig(text_field="body"), {}).partition(" ")[2]
-    "text_field='body'"
-    """
-    parts = [READING]
-    for field in dataclasses.fields(reading):
-        value = getattr(reading, field.name)
-        if value != field.default and field.name not in READING_LIMITS:
-            parts.append(f"{field.name}={value!r}")
-    if annotations:
-        said = repr(sorted((source, sorted(values.items())) for source, values in annotations.items()))
-        parts.append(f"metadata={hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}")
-    return " ".join(parts)
 
 
 def _fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:

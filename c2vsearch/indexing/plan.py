@@ -6,16 +6,18 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from c2vsearch.collection import Collection, SourceState
-from c2vsearch.collection.manifest import changed_settings
-from c2vsearch.collection.writer import refuse_mismatch
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, ReadingConfig, WalkConfig
+from c2vsearch.collection.roots import joined
+from c2vsearch.config import ChunkingConfig, EncodingConfig
 from c2vsearch.encoder import Encoder
 from c2vsearch.errors import IndexNotFound
-from c2vsearch.indexing.accounting import gone, settled, state_of, triage, verdict
-from c2vsearch.indexing.job import Job, prepare
+from c2vsearch.indexing.accounting import gone, hints, missing_root, settled, state_of, triage, verdict
+from c2vsearch.indexing.changes import Changes
+from c2vsearch.indexing.job import Job, Reading, Roots, Walking, prepare
+from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import counts
 from c2vsearch.ingest.workers import Workers
@@ -34,7 +36,7 @@ class IndexPlan:
     """What a run would do. ``tokens`` are those to embed, ``seconds`` and ``size_bytes`` are estimates for them."""
 
     index: Path
-    root: Path
+    roots: tuple[Path, ...]
     files: tuple[FileReport, ...]
     chunks: int
     to_embed: int
@@ -51,14 +53,15 @@ class IndexPlan:
 
 
 def plan_index(  # noqa: PLR0913  (the same choices as the run)
-    root: Path | str, *, index: Path | str | None = None, encoder: Encoder | str | Path = DEFAULT_MODEL,
-    encoding: EncodingConfig | None = None, walking: WalkConfig | None = None, reading: ReadingConfig | None = None,
-    chunking: ChunkingConfig | None = None, metadata: Path | str | None = None, rebuild: bool = False,
+    roots: Roots, *, index: Path | str | None = None, encoder: Encoder | str | Path | None = None,
+    encoding: EncodingConfig | None = None, walking: Walking | None = None, reading: Reading | None = None,
+    chunking: ChunkingConfig | None = None, metadata: Path | str | None = None, add: bool = False,
+    rebuild: bool = False,
 ) -> IndexPlan:  # fmt: skip
     r"""What `index_directory` would do with the same arguments. Counts are exact; time and disk are estimated.
 
     Raises:
-        SourceNotFound: There is nothing at ``root``.
+        SourceNotFound: There is nothing at a root.
         EncoderMismatch: The index was built with another model.
 
     >>> import tempfile
@@ -71,39 +74,36 @@ def plan_index(  # noqa: PLR0913  (the same choices as the run)
     ({'added': 1}, 1)
     """
     job = prepare(
-        root, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata,
+        roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
+        metadata=metadata, add=add, rebuild=rebuild,
     )  # fmt: skip
     base = None if rebuild else _base(job)
-    changed = changed_settings(base.manifest, chunking=job.chunking, reading=job.reading_name) if base else ""
-    survey = _Survey(job, base, changed)
+    changes = Changes(base.manifest if base else None, job)
+    survey = _Survey(job, base, changes)
     survey.run()
     seconds = survey.tokens / _tokens_per_second(job.encoder, survey.sample) if survey.tokens else 0.0
     return IndexPlan(
-        index=job.index, root=job.root, files=survey.files(), chunks=survey.chunks, to_embed=len(survey.fresh),
-        tokens=survey.tokens, seconds=seconds, size_bytes=survey.size_bytes, settings_changed=changed,
-        hints=tuple(survey.hints),
+        index=job.index, roots=job.paths, files=survey.files(), chunks=survey.chunks, to_embed=len(survey.fresh),
+        tokens=survey.tokens, seconds=seconds, size_bytes=survey.size_bytes, settings_changed=changes.words,
+        hints=hints(survey.reports),
     )  # fmt: skip
 
 
 def _base(job: Job) -> Collection | None:
     try:
-        base = Collection.open(job.index)
+        return Collection.open(job.index)
     except IndexNotFound:
         return None
-    refuse_mismatch(job.index, base.manifest, job.encoder.fingerprint, str(job.root.resolve()))
-    return base
 
 
-@dataclass(slots=True)
+@dataclass
 class _Survey:
     """A run without an encoder and a writer."""
 
     job: Job
     base: Collection | None
-    settings_changed: str
+    changes: Changes
     reports: list[FileReport] = field(default_factory=list)
-    hints: dict[str, None] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     sample: list[Chunk] = field(default_factory=list)
     after: dict[str, SourceState] = field(default_factory=dict)
@@ -115,22 +115,33 @@ class _Survey:
     def before(self) -> dict[str, SourceState]:
         return dict(self.base.sources) if self.base else {}
 
+    @cached_property
+    def known(self) -> set[str]:
+        """What has a vector already."""
+        return {chunk.hash for chunk in self.base.iter_chunks()} if self.base else set()
+
     def run(self) -> None:
-        before = self.before
-        files = [entry for entry in self.job.entries if isinstance(entry, SourceFile)]
-        self.reports = [entry for entry in self.job.entries if isinstance(entry, FileReport)]
-        changed, same = triage(files, sources=before, reading=self.job.reading, reread=bool(self.settings_changed))
+        self.after = self.before
+        for part in self.job.parts:
+            self._examine(part, self.before)
+
+    def _examine(self, part: Part, before: dict[str, SourceState]) -> None:
+        self.reports += [missing_root(part)] if part.missing else []
+        self.reports += [entry for entry in part.entries if isinstance(entry, FileReport)]
+        files = [entry for entry in part.entries if isinstance(entry, SourceFile)]
+        reread = self.changes.reread(part.root)
+        changed, same = triage(files, sources=before, reading=part.root.reading, reread=reread)
         self.reports += same
-        self.chunks = sum(report.chunks for report in same)
-        self.after = dict(before)
-        known = {chunk.hash for chunk in self.base.iter_chunks()} if self.base and changed else set()
-        with Workers(self.job.reading) as workers:
-            cutter = self.job.cutter({} if self.settings_changed else before, workers=workers)
+        self.chunks += sum(report.chunks for report in same)
+        known = self.known if changed else set()
+        with Workers(part.root.reading) as workers:
+            cutter = self.job.cutter(part, {} if reread else before, workers=workers)
             with closing(ahead(cutter.batches(changed, size=self.job.batch_size), by=1)) as batches:
                 for batch in batches:
                     for cut in batch:
                         self._take(cut, before.get(cut.file.source), known)
-        for source in gone(before, self.job.entries):
+        roots = joined(self.base.manifest.roots if self.base else (), self.job.roots)
+        for source in gone(before, part, roots):
             if before[source].status == "indexed":
                 self.reports.append(FileReport(source, "deleted", chunks=before[source].chunks))
 
@@ -139,8 +150,6 @@ class _Survey:
         self.reports += [report, *cut.refused]
         self.after[report.source] = state_of(cut, report)
         self.chunks += report.chunks
-        if cut.hint:
-            self.hints[cut.hint] = None
         dim = self.job.encoder.fingerprint.dim
         for chunk in cut.chunks:
             # Vectors are kept twice, in the shard and in the segment.

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from c2vsearch.chunking import Tokenizer, chunk_document
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.errors import MissingDependency, UnreadableDocument
-from c2vsearch.ingest import refusal
+from c2vsearch.ingest import missing, refusal
 from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import Chunk, Document, FileReport, Metadata, SourceFile
 
@@ -24,7 +24,7 @@ FILES_OF_A_BATCH = 1024
 class CutFile:
     """One file on its way: its documents cut, or the report that says why not.
 
-    ``refused`` are the things inside that could not be read, ``hint`` the pip line of a package that is missing.
+    ``refused`` are the things inside that could not be read.
     """
 
     file: SourceFile
@@ -32,7 +32,6 @@ class CutFile:
     documents: list[Document] = field(default_factory=list)
     refused: list[FileReport] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +67,13 @@ class Cutter:
         try:
             items = list(items)
         except MissingDependency as error:
-            report = FileReport(file.source, "skipped", f"needs-extra:{error.extra}", str(error))
-            return CutFile(file, report, hint=str(error))
+            return CutFile(file, missing(file.source, error))
         except UnreadableDocument as error:
             return CutFile(file, refusal(file.source, error))
         documents = [self._annotated(item) for item in items if isinstance(item, Document)]
         refused = [item for item in items if isinstance(item, FileReport)]
         if documents and self.unchanged(file.source, documents[0].content_hash):
-            return CutFile(file, FileReport(file.source, "unchanged"), documents)
+            return CutFile(file, FileReport(file.source, "unchanged"), documents, refused)
         chunks = [chunk for document in documents for chunk in self._chunks(document)]
         if not chunks:
             return CutFile(file, FileReport(file.source, "empty", detail="no text to embed"), refused=refused)

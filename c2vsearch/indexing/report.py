@@ -28,7 +28,7 @@ class IndexReport:
     """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once."""
 
     index: Path
-    root: Path
+    roots: tuple[Path, ...]
     version: int
     files: tuple[FileReport, ...]
     chunks: int

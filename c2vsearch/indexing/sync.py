@@ -11,11 +11,13 @@ from contextlib import closing
 from pathlib import Path
 
 from c2vsearch.collection import CollectionWriter, SourceState
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexingConfig, ReadingConfig, WalkConfig
+from c2vsearch.config import ChunkingConfig, EncodingConfig, IndexingConfig
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder
-from c2vsearch.indexing.accounting import gone, settled, state_of, triage, verdict
-from c2vsearch.indexing.job import Job, prepare
+from c2vsearch.indexing.accounting import gone, hints, missing_root, settled, state_of, triage, verdict
+from c2vsearch.indexing.changes import Changes
+from c2vsearch.indexing.job import Job, Reading, Roots, Walking, prepare
+from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import IndexingInterrupted, IndexReport, Progress
 from c2vsearch.ingest.workers import Workers
@@ -25,29 +27,34 @@ BATCHES_AHEAD = 4
 
 
 def index_directory(  # noqa: PLR0913  (a public door: every argument is a named choice)
-    root: Path | str, *, index: Path | str | None = None, encoder: Encoder | str | Path = DEFAULT_MODEL,
-    encoding: EncodingConfig | None = None, walking: WalkConfig | None = None, reading: ReadingConfig | None = None,
+    roots: Roots, *, index: Path | str | None = None, encoder: Encoder | str | Path | None = None,
+    encoding: EncodingConfig | None = None, walking: Walking | None = None, reading: Reading | None = None,
     chunking: ChunkingConfig | None = None, metadata: Path | str | None = None,
-    indexing: IndexingConfig | None = None, rebuild: bool = False,
+    indexing: IndexingConfig | None = None, add: bool = False, rebuild: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> IndexReport:  # fmt: skip
-    r"""Bring an index up to date with a directory (or a single file), creating it when there is none.
+    r"""Bring an index up to date with directories (or single files), creating it when there is none.
+
+    What an index was made with is recorded in it, and holds where nothing else is said.
 
     Args:
-        root: What to index.
-        index: The index directory; ``indexes/<name of root>`` by default.
+        roots: What to index, one path or several; an empty list stands for all that the index is of.
+        index: The index directory; ``indexes/<name of root>`` by default, where there is one root.
         encoder: A model by name or path, or anything with an encoder's methods.
         encoding: Which runtime encodes, and how wide; the index records the width and queries follow.
-        walking: Which files are read.
-        reading: How files become documents.
+        walking: Which files are read: all the settings, or a mapping of those to change.
+        reading: How files become documents, in the same way.
         chunking: How they are cut; at most what the encoder reads.
-        metadata: A CSV or JSON lines file with a column ``path``; what it says is kept with each document.
+        metadata: A CSV or JSON lines file with a column ``path``; what it says is kept with each document. "" forgets
+            the one that is recorded.
         indexing: Sizes of shards and segments.
+        add: Whether an index of other roots is to be of these as well.
         rebuild: Embed everything again, whatever is there.
         on_progress: Called now and then, from this thread.
 
     Raises:
-        SourceNotFound: There is nothing at ``root``.
+        SourceNotFound: There is nothing at a root.
+        InvalidConfig: The index is of other roots, or settings do not go together.
         EncoderMismatch: The index was built with another model.
         IndexLocked: Another process is writing to it.
         IndexingInterrupted: Ctrl-C; what was finished is committed.
@@ -60,12 +67,12 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     ({'added': 1}, 1)
     """
     job = prepare(
-        root, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata,
+        roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
+        metadata=metadata, add=add, rebuild=rebuild,
     )  # fmt: skip
     with CollectionWriter.open(
-        job.index, fingerprint=job.encoder.fingerprint, chunking=job.chunking, reading=job.reading_name,
-        source_root=str(job.root.resolve()), indexing=indexing, rebuild=rebuild,
+        job.index, fingerprint=job.encoder.fingerprint, chunking=job.chunking, roots=job.roots, indexing=indexing,
+        rebuild=rebuild,
     ) as writer:  # fmt: skip
         return _Sync(job, writer, on_progress).run()
 
@@ -75,41 +82,45 @@ class _Sync:
 
     def __init__(self, job: Job, writer: CollectionWriter, on_progress: Callable[[Progress], None] | None) -> None:
         self._job, self._writer, self._on_progress = job, writer, on_progress
-        self._settings_changed = writer.settings_changed
+        self._changes = Changes(writer.base.manifest if writer.base else None, job)
         self._before = dict(writer.sources)
         self._reports: list[FileReport] = []
-        self._hints: dict[str, None] = {}
         self._encoded = self._reused = self._tokens = self._bytes = self._bytes_done = 0
         self._began = time.monotonic()
 
     def run(self) -> IndexReport:
         try:
-            self._bring_in(self._to_read())
-            self._remove_missing()
+            files = [self._to_read(part) for part in self._job.parts]
+            self._bytes = sum(file.size_bytes for part in files for file in part)
+            for part, changed in zip(self._job.parts, files, strict=True):
+                self._bring_in(part, changed)
+                self._remove_missing(part)
         except KeyboardInterrupt:
+            self._writer.keep_settings()
             raise IndexingInterrupted(self._finish()) from None
         return self._finish()
 
-    def _to_read(self) -> list[SourceFile]:
+    def _to_read(self, part: Part) -> list[SourceFile]:
         """Report what the walk refused and what did not change; give the files to read."""
+        if part.missing:
+            self._reports.append(missing_root(part))
         files = []
-        for entry in self._job.entries:
+        for entry in part.entries:
             if isinstance(entry, SourceFile):
                 files.append(entry)
             else:
                 self._settle(entry, _refused_state(entry))
         changed, reports = triage(
-            files, sources=self._writer.sources, reading=self._job.reading, reread=bool(self._settings_changed)
+            files, sources=self._writer.sources, reading=part.root.reading, reread=self._changes.reread(part.root)
         )
         self._reports += reports
-        self._bytes = sum(file.size_bytes for file in changed)
         return changed
 
-    def _bring_in(self, files: list[SourceFile]) -> None:
+    def _bring_in(self, part: Part, files: list[SourceFile]) -> None:
         # What the index has of a file is asked for in the reading thread, so it must not change under it.
-        known = {} if self._settings_changed else self._before
-        with Workers(self._job.reading) as workers:
-            cutter = self._job.cutter(known, workers=workers)
+        known = {} if self._changes.reread(part.root) else self._before
+        with Workers(part.root.reading) as workers:
+            cutter = self._job.cutter(part, known, workers=workers)
             with closing(ahead(cutter.batches(files, size=self._job.batch_size), by=BATCHES_AHEAD)) as batches:
                 for batch in batches:
                     self._store(batch)
@@ -127,8 +138,6 @@ class _Sync:
                 self._writer.add(cut.chunks, embedded.rows[position : position + len(cut.chunks)])
             self._settle(report, state_of(cut, report))
             self._reports += cut.refused
-            if cut.hint:
-                self._hints[cut.hint] = None
             position += len(cut.chunks)
             self._bytes_done += cut.file.size_bytes
         self._tell()
@@ -141,8 +150,8 @@ class _Sync:
         self._writer.record_source(state)
         self._reports.append(report)
 
-    def _remove_missing(self) -> None:
-        for source in gone(list(self._writer.sources), self._job.entries):
+    def _remove_missing(self, part: Part) -> None:
+        for source in gone(list(self._writer.sources), part, self._writer.roots):
             state = self._writer.sources[source]
             self._writer.remove_source(source)
             if state.status == "indexed":
@@ -152,7 +161,7 @@ class _Sync:
         if self._on_progress is not None:
             seconds = time.monotonic() - self._began
             chunks = self._encoded + self._reused
-            done = (len(self._reports), len(self._job.entries), self._bytes_done, self._bytes)
+            done = (len(self._reports), self._job.entries, self._bytes_done, self._bytes)
             self._on_progress(Progress(*done, chunks, self._tokens, seconds))
 
     def _finish(self) -> IndexReport:
@@ -160,7 +169,7 @@ class _Sync:
         manifest = self._writer.base.manifest if self._writer.base else None
         return IndexReport(
             index=self._job.index,
-            root=self._job.root,
+            roots=self._job.paths,
             version=version,
             files=settled(self._reports, before=self._before, after=self._writer.sources),
             chunks=manifest.counts.get("chunks", 0) if manifest else 0,
@@ -168,8 +177,8 @@ class _Sync:
             reused=self._reused,
             tokens=self._tokens,
             seconds=time.monotonic() - self._began,
-            settings_changed=self._settings_changed,
-            hints=tuple(self._hints),
+            settings_changed=self._changes.words,
+            hints=hints(self._reports),
         )
 
 

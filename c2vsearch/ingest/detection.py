@@ -13,7 +13,8 @@ COMPRESSED = frozenset({".bz2", ".gz", ".xz", ".zst"})
 # Types that begin with a mark of their own. A file with such a suffix and without the mark is something else.
 MARKED = OLD_OFFICE | frozenset(
     """
-    .arrow .bz2 .docm .docx .epub .feather .gz .odp .ods .odt .parquet .pdf .pptm .pptx .rtf .tar .tgz .xlsm .xlsx .xz
+    .arrow .bz2 .docm .docx .epub .feather .gz .odp .ods .odt .parquet .pdf .ppsx .pptm .pptx .rtf .tar .tgz .xlsb .xlsm
+    .xlsx .xz
     .zip .zst
     """.split()
 )

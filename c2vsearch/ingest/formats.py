@@ -9,23 +9,33 @@ from c2vsearch.errors import UnreadableDocument
 from c2vsearch.ingest.detection import COMPRESSED, ENCRYPTED, MARKED, OLD_OFFICE, WRITTEN, detect
 from c2vsearch.ingest.reader import Blob, Reader
 from c2vsearch.ingest.readers.archive import read_tar, read_zip
+from c2vsearch.ingest.readers.asciidoc import read_asciidoc
 from c2vsearch.ingest.readers.code import read_code, read_python
 from c2vsearch.ingest.readers.compressed import read_compressed
 from c2vsearch.ingest.readers.docx import read_docx
+from c2vsearch.ingest.readers.epub import read_epub
 from c2vsearch.ingest.readers.html import read_html
 from c2vsearch.ingest.readers.json_records import read_json, read_jsonl
+from c2vsearch.ingest.readers.latex import read_latex
 from c2vsearch.ingest.readers.mail import read_mail, read_mailbox
+from c2vsearch.ingest.readers.man import read_man
 from c2vsearch.ingest.readers.markdown import read_markdown
 from c2vsearch.ingest.readers.notebook import read_notebook
+from c2vsearch.ingest.readers.opendocument import read_odp, read_odt
+from c2vsearch.ingest.readers.org import read_org
 from c2vsearch.ingest.readers.pdf import read_pdf
 from c2vsearch.ingest.readers.plain import read_plain
 from c2vsearch.ingest.readers.rst import read_rst
+from c2vsearch.ingest.readers.rtf import read_rtf
+from c2vsearch.ingest.readers.slides import read_slides
 from c2vsearch.ingest.readers.spreadsheet import read_csv
+from c2vsearch.ingest.readers.subtitles import read_subtitles
 from c2vsearch.ingest.readers.table import read_arrow, read_parquet
+from c2vsearch.ingest.readers.workbook import read_workbook
 
 _CODE = """
     bash bat c cc cfg clj cmake conf cpp cs css cxx dart el erl ex exs f90 fish fs go gradle h hh hpp hs ini java jl
-    js jsx kt kts lua m mjs ml nim pas pl pm proto ps1 r rb rs scala scss sh sql swift tex tf toml ts tsx v vb vue
+    js jsx kt kts lua m mjs ml nim pas pl pm proto ps1 r rb rs scala scss sh sql swift tf toml ts tsx v vb vue
     yaml yml zig zsh
 """
 READERS: dict[str, Reader] = {
@@ -33,7 +43,12 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     **dict.fromkeys((".py", ".pyi"), read_python),
-    **dict.fromkeys((".txt", ".text", ".log", ".adoc", ".org"), read_plain),
+    **dict.fromkeys((".txt", ".text", ".log"), read_plain),
+    **dict.fromkeys((".adoc", ".asciidoc"), read_asciidoc),
+    **dict.fromkeys((".tex", ".ltx"), read_latex),
+    **dict.fromkeys((".srt", ".vtt"), read_subtitles),
+    **dict.fromkeys((".man", ".mdoc", *(f".{section}" for section in range(1, 10))), read_man),
+    ".org": read_org,
     **dict.fromkeys((".jsonl", ".ndjson"), read_jsonl),
     **dict.fromkeys((".csv", ".tsv"), read_csv),
     **dict.fromkeys((".arrow", ".feather"), read_arrow),
@@ -47,7 +62,13 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
     ".rst": read_rst,
     ".pdf": read_pdf,
-    ".docx": read_docx,
+    **dict.fromkeys((".docx", ".docm"), read_docx),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx"), read_slides),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), read_workbook),
+    ".odt": read_odt,
+    ".odp": read_odp,
+    ".epub": read_epub,
+    ".rtf": read_rtf,
 }
 
 # Our own short Python: safe in the process that indexes. Whatever else there is or comes is read in one of its own,
@@ -56,9 +77,9 @@ IN_PROCESS: frozenset[Reader] = frozenset({read_markdown, read_plain, read_rst, 
 
 # Data and media, not documents: reading them as text would bury the documents.
 _DATA = """
-    7z avi avif bin bmp class db dll dmg doc dylib epub eot exe faiss flac gif heic ico iso
-    jar jpeg jpg lock map mkv mov mp3 mp4 npy npz o odp ods odt ogg onnx otf pickle pkl png ppt
-    pptx pyc rar rtf safetensors so sqlite svg tif tiff ttf wav webm webp whl woff woff2 xls xlsx xml
+    7z avi avif bin bmp class db dll dmg doc dylib eot exe faiss flac gif heic ico iso
+    jar jpeg jpg lock map mkv mov mp3 mp4 npy npz o ogg onnx otf pickle pkl png ppt
+    pyc rar safetensors so sqlite svg tif tiff ttf wav webm webp whl woff woff2 xml
 """
 UNSUPPORTED = frozenset(f".{suffix}" for suffix in _DATA.split()) - OLD_OFFICE
 _MINIFIED = (".min.js", ".min.css")
@@ -92,6 +113,8 @@ def _believed(named: str, found: str) -> str:
         return named
     if found in COMPRESSED and named in {".tar", ".tgz"}:
         return named  # its reader unpacks it
+    if found == ".ole" and named in OLD_OFFICE:
+        return named  # damaged, perhaps
     if found == ".zip" and named:
         # Under a name that does not say so it is a container of some other kind, or a damaged one.
         return named if named in MARKED or named not in READERS else found

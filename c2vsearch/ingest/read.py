@@ -20,6 +20,8 @@ from c2vsearch.records import Document, FileReport, SourceFile
 # Whoever changes what a reader gives for the same bytes changes this: every file is then read again.
 READING = "2"
 _FAULT_CHARS = 200
+# The reason, up to its colon, of what was left out for want of a package.
+NEEDS_EXTRA = "needs-extra"
 
 
 def read_file(
@@ -125,13 +127,18 @@ def _read_inside(
     except UnreadableDocument as error:
         yield refusal(blob.source, error, member=blob.member)
     except MissingDependency as error:
-        yield FileReport(blob.source, "skipped", f"needs-extra:{error.extra}", str(error), member=blob.member)
+        yield missing(blob.source, error, member=blob.member)
 
 
 def refusal(source: str, error: UnreadableDocument, *, member: str = "") -> FileReport:
     """How a file, or one inside a file, that could not be read is reported."""
     reason = "" if error.status == "empty" else error.reason
     return FileReport(source, error.status, reason, str(error), member=member)
+
+
+def missing(source: str, error: MissingDependency, *, member: str = "") -> FileReport:
+    """How a file is reported whose reader needs a package that is not installed; the detail has the line for pip."""
+    return FileReport(source, "skipped", f"{NEEDS_EXTRA}:{error.extra}", str(error), member=member)
 
 
 def read_bytes(file: SourceFile) -> bytes:

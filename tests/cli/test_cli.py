@@ -123,7 +123,8 @@ def test_shorter_embeddings_are_recorded_and_followed(home: Path) -> None:
     assert json.loads(run("status", "--index", "short", "--json", cwd=home).stdout)["model"]["dim"] == 32
     found = run("query", "ferry", "--index", "short", "--mode", "dense", "-l", "-k", "1", cwd=home)
     assert found.stdout == "ferry.md\n", found.stderr
-    refused = run("index", "docs", *place, cwd=home)
+    assert run("index", "--index", "short", cwd=home).returncode == 0
+    refused = run("index", "docs", *place, "--dim", "64", cwd=home)
     assert refused.returncode == 5
     assert "(32 dimensions); this run uses" in refused.stderr
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from c2vsearch.collection import Collection, CollectionWriter, SourceState
+from c2vsearch.collection.roots import Root
 from c2vsearch.config import ChunkingConfig, IndexingConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.index.analysis import prepared, terms_analyzer
@@ -25,7 +26,7 @@ Model = dict[str, list[Chunk]]
 @contextmanager
 def writer(root: Path, **settings: object) -> Iterator[CollectionWriter]:
     defaults: dict[str, object] = {
-        "fingerprint": ENCODER.fingerprint, "chunking": ChunkingConfig(), "indexing": SMALL, "source_root": "/corpus",
+        "fingerprint": ENCODER.fingerprint, "chunking": ChunkingConfig(), "indexing": SMALL, "roots": [Root(path="/corpus")],
     }  # fmt: skip
     with CollectionWriter.open(root, **{**defaults, **settings}) as opened:  # type: ignore[arg-type]
         yield opened

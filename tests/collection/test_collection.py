@@ -16,6 +16,7 @@ import pytest
 
 from c2vsearch import artifacts
 from c2vsearch.collection import Collection, CollectionWriter, SourceState
+from c2vsearch.collection.roots import Root
 from c2vsearch.config import ChunkingConfig, IndexingConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.errors import (
@@ -209,9 +210,15 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_changed_settings_are_named(tmp_path: Path) -> None:
-    build(tmp_path / "i", {"a": 2})
-    with open_writer(tmp_path / "i", chunking=ChunkingConfig(max_tokens=128), reading="2") as writer:
+    first, second = Root(path="/corpus"), Root(path="/corpus", reader="2")
+    with open_writer(tmp_path / "i", roots=[first]) as writer:
+        writer.commit()
+    with open_writer(tmp_path / "i", chunking=ChunkingConfig(max_tokens=128), roots=[second]) as writer:
         assert writer.settings_changed == "max_tokens 256 -> 128, reading  -> 2"
+    with open_writer(tmp_path / "i", roots=[Root(path="/more", reader="3")]) as writer:
+        assert writer.settings_changed == ""
+        writer.commit()
+    assert Collection.open(tmp_path / "i").manifest.roots == (first, Root(path="/more", reader="3"))
 
 
 def test_vectors_that_are_no_unit_vectors_are_refused(tmp_path: Path) -> None:

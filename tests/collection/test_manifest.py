@@ -10,6 +10,7 @@ import pytest
 from c2vsearch import artifacts
 from c2vsearch.collection import Collection, layout
 from c2vsearch.collection.manifest import _seal, read_manifest
+from c2vsearch.collection.roots import Root
 from c2vsearch.errors import C2VSearchError, CorruptFile, IncompatibleVersion, IndexNotFound
 from tests.collection.builder import build, chunks_of
 
@@ -40,7 +41,7 @@ def test_a_manifest_comes_back_as_it_was_written(root: Path) -> None:
     path = layout.manifest_path(root, 2)
     manifest = read_manifest(path)
     assert manifest.to_bytes() == path.read_bytes()
-    assert (manifest.version, manifest.parent, manifest.root) == (2, 1, "/corpus")
+    assert (manifest.version, manifest.parent, manifest.roots) == (2, 1, (Root(path="/corpus"),))
     assert {entry.name for entry in manifest.files()} <= {p.relative_to(root).as_posix() for p in root.rglob("*")}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from c2vsearch import artifacts
 from c2vsearch.collection import Collection, SourceState, compaction, keywords, layout, segments, sweep
+from c2vsearch.collection.roots import Root
 from c2vsearch.config import ChunkingConfig, IndexingConfig
 from c2vsearch.errors import CorruptFile, EncoderMismatch, IndexLocked, InvalidConfig
 from c2vsearch.records import Fingerprint
@@ -93,7 +94,7 @@ def test_a_touched_source_keeps_its_rows_and_every_file_but_the_list_of_sources(
 def test_the_same_chunks_again_stay_when_only_the_reading_changed(tmp_path: Path) -> None:
     model = {"a.md": chunks_of("a.md", 7, seed=0), "b.md": chunks_of("b.md", 7, seed=0)}
     build(tmp_path / "i", model)
-    with writer(tmp_path / "i", reading="2") as target:
+    with writer(tmp_path / "i", roots=[Root(path="/corpus", reader="2")]) as target:
         assert target.settings_changed == "reading  -> 2"
         for chunks in model.values():
             target.remove_source(chunks[0].source)
@@ -244,10 +245,10 @@ def test_another_model_is_refused_by_name(tmp_path: Path) -> None:
         assert target.commit() == 1
 
 
-def test_the_index_of_another_directory_is_refused(tmp_path: Path) -> None:
+def test_a_root_inside_another_is_refused(tmp_path: Path) -> None:
     build(tmp_path / "i", {})
-    with pytest.raises(InvalidConfig, match="is the index of /corpus; expected /elsewhere"):
-        with writer(tmp_path / "i", source_root="/elsewhere"):
+    with pytest.raises(InvalidConfig, match="/corpus/inside lies in /corpus; expected"):
+        with writer(tmp_path / "i", roots=[Root(path="/corpus/inside")]):
             pass
 
 

@@ -301,6 +301,14 @@ def vtt() -> bytes:
     return f"WEBVTT\n\nNOTE x\n\nintro\n00:01.000 --> 00:02.500 align:left\n<v Ann>{WORDS}\n".encode()
 
 
+def man() -> bytes:
+    return f".TH FERRY 1 2024-01-01\n.SH NAME\nferry \\- leave\n.SH DESCRIPTION\n.B bold\n{WORDS}\n.TP\n.I x\nItem.\n.nf\ncode\n.fi\n".encode()
+
+
+def mdoc() -> bytes:
+    return f".Dd May 1, 2024\n.Dt FERRY 1\n.Os\n.Sh NAME\n.Nm ferry\n.Nd leave\n.Sh DESCRIPTION\n{WORDS}\n.Bl -tag\n.It Fl a\nA.\n.El\n".encode()
+
+
 def asciidoc() -> bytes:
     return f"= Title\nAnn <a@b.c>\n:toc:\n\n== One\n\n{WORDS}\n\n----\ncode\n----\n\n|===\n|Name |Fare\n|Dog |4\n|===\n".encode()
 
@@ -317,7 +325,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     ".md.gz": lambda: gzip.compress(markdown()), ".txt.bz2": lambda: bz2.compress(plain()),
     ".html.xz": lambda: lzma.compress(html()), ".md.zst": zst, ".parquet": parquet, ".arrow": arrow, ".pdf": pdf,
     ".docx": docx, ".pptx": pptx, ".xlsx": xlsx, ".odt": odt, ".ods": ods, ".odp": odp, ".epub": epub, ".rtf": rtf,
-    ".tex": latex, ".srt": srt, ".vtt": vtt, ".adoc": asciidoc, ".org": org,
+    ".tex": latex, ".srt": srt, ".vtt": vtt, ".1": man, ".mdoc": mdoc, ".docm": docx, ".xls": xlsx, ".adoc": asciidoc, ".org": org,
 }  # fmt: skip
 
 

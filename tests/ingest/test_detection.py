@@ -193,3 +193,21 @@ def test_media_are_refused_without_being_opened(tmp_path: Path) -> None:
 def test_a_member_is_not_doubted_less(tmp_path: Path) -> None:
     data = zipped({"in/a.doc": PAGE, "b": tarred({"c.md": b"Text."})})
     assert read(tmp_path, "a.zip", data) == [("html", "in/a.doc", "Sign in."), ("markdown", "b/c.md", "Text.")]
+
+
+@pytest.mark.parametrize("name", ["a.xls", "a", "a.pdf", "a.xlsb", "a.docx"])
+def test_a_workbook_is_read_as_one(tmp_path: Path, name: str) -> None:
+    openpyxl, _ = pytest.importorskip("openpyxl"), pytest.importorskip("python_calamine")
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["Name"])
+    book.active.append(["Ferry"])
+    book.save(buffer)
+    [(_, _, text)] = read(tmp_path, name, buffer.getvalue())
+    assert "Ferry" in text
+
+
+@pytest.mark.parametrize("name", ["a.doc", "a", "a.rtf", "a.pdf"])
+def test_rich_text_is_read_as_such(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("striprtf")
+    [(kind, _, text)] = read(tmp_path, name, b"{\\rtf1\\ansi The ferry.\\par}")
+    assert (kind, text.strip()) == ("rtf", "The ferry.")

@@ -1,21 +1,23 @@
-"""Word documents: paragraphs and tables in order, headings by style."""
+"""Word documents: paragraphs, lists and tables in order, headings by style or outline level, notes at the end."""
 
 from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.package import dublin_core, open_package, parse_xml
+from c2vsearch.ingest.parts import Parts
 from c2vsearch.ingest.reader import Blob, Reading
+from c2vsearch.ingest.rows import grid
 from c2vsearch.optional import require
-from c2vsearch.records import Document, Heading
+from c2vsearch.records import Document
 
-MAX_UNPACKED_BYTES = 300_000_000
-MAX_RATIO = 200
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_NOTES = ("word/footnotes.xml", "word/endnotes.xml", "word/comments.xml")
 
 
 def read_docx(blob: Blob, reading: Reading) -> Iterator[Document]:
@@ -23,57 +25,69 @@ def read_docx(blob: Blob, reading: Reading) -> Iterator[Document]:
 
     Raises:
         MissingDependency: python-docx is not installed.
-        UnreadableDocument: "broken-docx", "zip-bomb" or "no-text".
+        UnreadableDocument: "broken-docx", "encrypted", "bomb" or "no-text".
     """
     docx = require("docx", extra="office", purpose="reading Word documents")
-    _refuse_bomb(blob.data)
+    archive = open_package(blob, reading, kind="docx")
+    parts = Parts()
     try:
         document = docx.Document(io.BytesIO(blob.data))
-        blocks = [_block(block) for block in document.iter_inner_content()]
-        title = (document.core_properties.title or "").strip()
+        for block in document.iter_inner_content():
+            _add(parts, block)
     except Exception as error:  # the parsers below it raise KeyError, ValueError, XML and zip errors
         raise UnreadableDocument("broken-docx", f"{type(error).__name__}: {error}") from error
-    parts: list[str] = []
-    headings: list[Heading] = []
-    offset = 0
-    for text, level in blocks:
-        if not text.strip():
-            continue
-        if level:
-            headings.append(Heading(offset, level, " ".join(text.split())))
-        parts.append(text)
-        offset += len(text) + 2
-    if not parts:
-        raise UnreadableDocument("no-text", "the document has no text")
-    title = title or next((heading.title for heading in headings if heading.level == 1), "")
-    yield Document(
-        id="",
-        source=blob.source,
-        member=blob.member,
-        text="\n\n".join(parts),
-        kind="docx",
-        title=title,
-        headings=tuple(headings),
-    )
+    there = set(archive.namelist())
+    for name in _NOTES:
+        if name in there:
+            for note in parse_xml(archive, name, kind="docx"):
+                parts.add(" ".join("".join(text.text or "" for text in note.iter(f"{_W}t")).split()))
+    said = dublin_core(parse_xml(archive, "docProps/core.xml", kind="docx")) if "docProps/core.xml" in there else {}
+    title = str(said.pop("title", ""))
+    yield parts.document(blob, kind="docx", title=title, metadata=said)
 
 
-def _block(block: Any) -> tuple[str, int]:
-    """Text and heading level (0 for none) of a paragraph or table."""
+def _add(parts: Parts, block: Any) -> None:
     if hasattr(block, "rows"):
-        rows = [" | ".join(" ".join(cell.text.split()) for cell in row.cells) for row in block.rows]
-        return "\n".join(rows), 0
-    style = block.style.name if block.style is not None else ""
-    if style == "Title":
-        return block.text.strip(), 1
-    match = _HEADING.match(style)
-    return block.text.strip(), int(match.group(1)) if match else 0
+        parts.add(grid(_cells(row) for row in block.rows))
+        return
+    text = _text(block).strip()
+    listed = _is_listed(block)
+    parts.add(f"- {text}" if listed and text else text, level=_level(block), tight=listed)
 
 
-def _refuse_bomb(data: bytes) -> None:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise UnreadableDocument("broken-docx", f"not a Word document: {error}") from error
-    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(len(data), 1):
-        raise UnreadableDocument("zip-bomb", f"{len(data)} bytes would unpack to {unpacked}")
+def _text(paragraph: Any) -> str:
+    """Its runs, links and text boxes; text that was deleted under revision is left out."""
+    told = []
+    for element in paragraph._p.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}cr"):
+        if any(parent.tag.endswith("}Fallback") for parent in element.iterancestors()):
+            continue  # a text box is there twice, the second time for old programs
+        told.append(element.text or "" if element.tag == f"{_W}t" else "\t" if element.tag == f"{_W}tab" else "\n")
+    return "".join(told)
+
+
+def _level(paragraph: Any) -> int:
+    """The level of a heading, by the English name of its style or by its outline level in any language; 0 for text."""
+    style = paragraph.style
+    if style is None:
+        return 0
+    if style.name == "Title":
+        return 1
+    if match := _HEADING.match(style.name or ""):
+        return int(match.group(1))
+    found = style.element.find(f"{_W}pPr/{_W}outlineLvl")
+    level = int(found.get(f"{_W}val", "9")) if found is not None else 9
+    return level + 1 if level < 9 else 0
+
+
+def _is_listed(paragraph: Any) -> bool:
+    name = paragraph.style.name if paragraph.style is not None else ""
+    return (name or "").startswith("List") or paragraph._p.find(f"{_W}pPr/{_W}numPr") is not None
+
+
+def _cells(row: Any) -> list[str]:
+    """Cells of a row; one that is merged over several columns is told once."""
+    seen: list[Any] = []
+    for cell in row.cells:
+        if not seen or seen[-1]._tc is not cell._tc:
+            seen.append(cell)
+    return [cell.text for cell in seen]

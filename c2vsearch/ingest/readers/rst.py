@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from c2vsearch.ingest.properties import properties
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.text import decode
 from c2vsearch.records import Document, Heading
 
 _UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
+_FIELD = re.compile(r":([A-Za-z][\w -]{0,40}):[ \t]+(\S.*)")
+_ROLE = re.compile(r":[\w:.+-]{1,40}:`([^`<]*?)(?:\s*<[^`>]*>)?`")
+_FIELDS_WITHIN = 40  # lines from the top: further down they describe something else
 
 
 def read_rst(blob: Blob, reading: Reading) -> Iterator[Document]:
-    """A reStructuredText file."""
+    """A reStructuredText file; the field list at its top is metadata as well."""
     text = decode(blob.data)
     headings = rst_headings(text)
-    title = headings[0].title if headings else ""
+    said = properties(_fields(text))
+    title = str(said.pop("title", "")) or (headings[0].title if headings else "")
     yield Document(
-        id="", source=blob.source, member=blob.member, text=text, kind="rst", title=title, headings=tuple(headings)
-    )
+        id="", source=blob.source, member=blob.member, text=text, kind="rst", title=title, headings=tuple(headings),
+        metadata=said,
+    )  # fmt: skip
 
 
 def rst_headings(text: str) -> list[Heading]:
@@ -46,5 +52,20 @@ def rst_headings(text: str) -> list[Heading]:
         if style not in styles:
             styles.append(style)
         start = starts[number - 2] if over else starts[number - 1]
-        headings.append(Heading(start, styles.index(style) + 1, title.strip().replace("``", "").replace("`", "")))
+        headings.append(Heading(start, styles.index(style) + 1, _plain(title)))
     return headings
+
+
+def _plain(title: str) -> str:
+    return _ROLE.sub(r"\1", title).strip().replace("``", "").replace("`", "")
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """``:Author: Ann`` at the start of a line, up to the first paragraph of text."""
+    seen = False
+    for line in text[:20_000].split("\n")[:_FIELDS_WITHIN]:
+        if match := _FIELD.match(line):
+            seen = True
+            yield match.group(1), match.group(2).strip()
+        elif seen and not line.strip():
+            return

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
 
 from c2vsearch.errors import UnreadableDocument
 from c2vsearch.ingest.fields import TEXT_NAMES, Record, documents
 from c2vsearch.ingest.reader import Blob, Reading
-from c2vsearch.ingest.text import decode, fit
+from c2vsearch.ingest.rows import named, told
+from c2vsearch.ingest.text import decode
 from c2vsearch.records import Document, FileReport, LineMark
 
 _SNIFFED = 65_536
@@ -29,9 +29,9 @@ def read_csv(blob: Blob, reading: Reading) -> Iterator[Document | FileReport]:
     text = decode(blob.data)
     rows = _rows(text, _delimiter(text, blob.suffix))
     _, header = next(rows, (1, []))
-    names = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
+    names = [name.strip() for name in header]
     if reading.config.text_field or any(name in TEXT_NAMES for name in names):
-        records = (Record(line, _fields(names, row)) for line, row in rows)
+        records = (Record(line, named(names, row)) for line, row in rows)
         yield from documents(records, blob, reading, kind="csv")
     else:
         yield _table(blob, names, rows)
@@ -42,26 +42,15 @@ def _table(blob: Blob, names: list[str], rows: Iterator[tuple[int, list[str]]]) 
     marks: list[LineMark] = []
     offset = 0
     for line, row in rows:
-        cells = ((name, " ".join(value.split())) for name, value in _fields(names, row).items())
-        told = fit(" | ".join(f"{name}: {value}" for name, value in cells if value))
-        if told:
+        if text := told(names, row):
             marks.append(LineMark(offset, line))
-            parts.append(told)
-            offset += len(told) + 2
+            parts.append(text)
+            offset += len(text) + 2
     if not parts:
         raise UnreadableDocument("no-text", "the table has no rows under its header")
     return Document(
         id="", source=blob.source, member=blob.member, text="\n\n".join(parts), kind="csv", lines=tuple(marks)
     )
-
-
-def _fields(names: list[str], row: list[str]) -> dict[str, Any]:
-    """A row by its header; cells beyond it are named by their place, and none is lost to a name that comes twice."""
-    fields: dict[str, Any] = {}
-    for number, value in enumerate(row):
-        name = names[number] if number < len(names) else f"column {number + 1}"
-        fields[name if name not in fields else f"{name} ({number + 1})"] = value
-    return fields
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

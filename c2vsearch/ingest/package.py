@@ -1,0 +1,82 @@
+"""Office files are zip archives of XML: looked over before a parser of theirs is let in."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from xml.etree import ElementTree
+
+from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.properties import properties
+from c2vsearch.ingest.reader import Blob, Reading
+from c2vsearch.records import Value
+
+MAX_RATIO = 200
+SMALL_BYTES = 20_000_000  # of which any ratio is harmless
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_TOLD = frozenset(
+    """
+    creator initial-creator created creation-date modified date language subject title keywords keyword category
+    """.split()
+)
+
+
+def open_package(blob: Blob, reading: Reading, *, kind: str) -> zipfile.ZipFile:
+    """The archive, when what it says it unpacks to is bearable.
+
+    The standard library reads no more of a member than its header declares, so that a header that lies is an error
+    of the parser and not a bomb.
+
+    Raises:
+        UnreadableDocument: "encrypted", "bomb" or "broken-" and the kind.
+    """
+    if blob.data.startswith(_OLE):
+        raise UnreadableDocument("encrypted", f"a password is needed, or it is an old file with the suffix {kind}")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(blob.data))
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise UnreadableDocument(f"broken-{kind}", f"not a file of type {kind}: {error}") from error
+    entries = archive.infolist()
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > SMALL_BYTES and unpacked > MAX_RATIO * len(blob.data):
+        raise UnreadableDocument("bomb", f"{len(blob.data)} bytes would unpack to {unpacked}")
+    for _ in entries:
+        reading.budget.count_member()
+    reading.budget.spend(unpacked)
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise UnreadableDocument("encrypted", "a password is needed")
+    return archive
+
+
+def parse_xml(archive: zipfile.ZipFile, name: str, *, kind: str) -> ElementTree.Element:
+    """One XML member. Entities that multiply are refused by the parser.
+
+    Raises:
+        UnreadableDocument: "broken-" and the kind.
+    """
+    try:
+        return ElementTree.fromstring(archive.read(name))
+    except (KeyError, ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError,
+            RuntimeError, NotImplementedError, LookupError) as error:  # fmt: skip
+        raise UnreadableDocument(f"broken-{kind}", f"{name}: {type(error).__name__}: {error}") from error
+
+
+def dublin_core(root: ElementTree.Element, **meaning: str) -> dict[str, Value]:
+    """What the properties of an office file or a book say; ``meaning`` is what a name stands for in that format.
+
+    >>> said = ElementTree.fromstring("<p><creator>Ann</creator><subject>ice</subject><subject>sea</subject></p>")
+    >>> dublin_core(said, subject="tags")
+    {'author': 'Ann', 'tags': ('ice', 'sea')}
+    """
+    texts: dict[str, list[str]] = {}
+    for element in root.iter():
+        name = local(element.tag)
+        if name in _TOLD and (text := " ".join("".join(element.itertext()).split())):
+            texts.setdefault(meaning.get(name, name), []).append(text)
+    return properties((name, told if len(told) > 1 else told[0]) for name, told in texts.items())
+
+
+def local(tag: object) -> str:
+    """The name of an element without its namespace; "" for a comment."""
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -1,0 +1,349 @@
+"""Office files made by their own libraries, read back by value; broken and hostile ones."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import random
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from c2vsearch.errors import MissingDependency, UnreadableDocument
+from tests.ingest.reading import outline, paragraphs, read, read_one, reason
+
+docx = pytest.importorskip("docx")
+pptx = pytest.importorskip("pptx")
+openpyxl = pytest.importorskip("openpyxl")
+
+
+def test_a_word_document(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.core_properties.author = "Ann Quayle"
+    document.core_properties.keywords = "ferry, harbour; fees"
+    document.core_properties.created = datetime.datetime(2024, 5, 1, 10)
+    document.core_properties.language = "en"
+    document.add_heading("Ferries", 1)
+    document.add_paragraph("They leave at nine.\tOn Sundays at ten.")
+    document.add_heading("Fees", 2)
+    document.add_paragraph("a car", style="List Bullet")
+    document.add_paragraph("a bicycle", style="List Bullet")
+    table = document.add_table(rows=2, cols=3)
+    for cell, text in zip(table._cells, ["Port", "Fee", "Note", "Quayle", "9", "  paid\nat once "], strict=True):
+        cell.text = text
+    merged = document.add_table(rows=1, cols=2)
+    merged.cell(0, 0).merge(merged.cell(0, 1)).text = "both"
+    document.add_paragraph("Fin 🚢")
+    document.save(str(tmp_path / "a.docx"))
+    found = read_one(tmp_path / "a.docx")
+    assert paragraphs(found) == [
+        "Ferries", "They leave at nine.\tOn Sundays at ten.", "Fees\n- a car\n- a bicycle",
+        "Port | Fee | Note\nQuayle | 9 | paid at once", "both", "Fin 🚢",
+    ]  # fmt: skip
+    assert outline(found) == [(1, "Ferries"), (2, "Fees")]
+    assert (found.kind, found.title) == ("docx", "Ferries")
+    assert found.metadata["author"] == "Ann Quayle"
+    assert found.metadata["tags"] == ("ferry", "harbour", "fees")
+    assert found.metadata["created"] == datetime.datetime(2024, 5, 1, 10, tzinfo=datetime.UTC)
+
+
+def test_headings_of_another_language_are_known_by_their_level(tmp_path: Path) -> None:
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    document = docx.Document()
+    style = document.styles.add_style("Überschrift 2", 1)
+    level = OxmlElement("w:outlineLvl")
+    level.set(qn("w:val"), "1")
+    style.element.get_or_add_pPr().append(level)
+    document.add_paragraph("Fahrplan", style="Überschrift 2")
+    document.add_paragraph("Um neun.")
+    document.save(str(tmp_path / "a.docx"))
+    assert outline(read_one(tmp_path / "a.docx")) == [(2, "Fahrplan")]
+
+
+def test_slides(tmp_path: Path) -> None:
+    deck = pptx.Presentation()
+    deck.core_properties.author = "Bo"
+    first = deck.slides.add_slide(deck.slide_layouts[1])
+    first.shapes.title.text = "Ports"
+    first.placeholders[1].text = "Quayle\nWrack"
+    first.placeholders[1].text_frame.paragraphs[1].level = 1
+    first.notes_slide.notes_text_frame.text = "Mention the ice."
+    deck.slides.add_slide(deck.slide_layouts[6])
+    third = deck.slides.add_slide(deck.slide_layouts[5])
+    third.shapes.title.text = "Fees"
+    table = third.shapes.add_table(2, 2, 0, 0, 914400, 914400).table
+    for number, text in enumerate(["Port", "Fee", "Quayle", "9 €"]):
+        table.cell(number // 2, number % 2).text = text
+    group = third.shapes.add_group_shape()
+    group.shapes.add_textbox(0, 0, 9144, 9144).text_frame.text = "In a group"
+    deck.save(str(tmp_path / "a.pptx"))
+    found = read_one(tmp_path / "a.pptx")
+    assert paragraphs(found) == [
+        "Ports", "Quayle\n  Wrack", "Notes: Mention the ice.", "Fees", "Port | Fee\nQuayle | 9 €", "In a group"
+    ]  # fmt: skip
+    assert outline(found) == [(1, "Ports"), (1, "Fees")]
+    starts = [found.text.index("Ports"), found.text.index("Fees"), found.text.index("Fees")]
+    assert list(found.pages) == starts
+    assert (found.title, found.metadata["author"]) == ("Ports", "Bo")
+
+
+def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_a_workbook(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["Port", "Fee", "Since", "Open"], ["Quayle", 9.0, datetime.datetime(2024, 5, 1), True], [None] * 4,
+        ["Wrack", 2.5, datetime.datetime(2024, 5, 1, 9, 30), False],
+    ]  # fmt: skip
+    path = workbook(tmp_path / "a.xlsx", {"Fees": rows, "Empty": [], "Lonely": [["just", "a header"]]})
+    found = read_one(path)
+    assert paragraphs(found) == [
+        "Fees", "Port: Quayle | Fee: 9 | Since: 2024-05-01 | Open: True",
+        "Port: Wrack | Fee: 2.5 | Since: 2024-05-01T09:30:00 | Open: False", "Lonely", "just | a header",
+    ]  # fmt: skip
+    assert outline(found) == [(1, "Fees"), (1, "Lonely")]
+    assert len(found.pages) == 3
+
+
+def test_a_sheet_of_texts_is_a_document_a_row(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"Q": [["id", "text"], [7, "Kelp grows."], [8, "Salt is heavy."]]})
+    found = read(path)
+    assert [(document.member, document.text) for document in found] == [  # type: ignore[union-attr]
+        ("7", "Kelp grows."), ("8", "Salt is heavy."),
+    ]  # fmt: skip
+
+
+def make(kind: str, path: Path) -> Path:
+    if kind == "docx":
+        document = docx.Document()
+        document.add_paragraph("Words " * 50)
+        document.save(str(path))
+    elif kind == "pptx":
+        deck = pptx.Presentation()
+        deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = "Words"
+        deck.save(str(path))
+    else:
+        workbook(path, {"A": [["x"], ["Words"]]})
+    return path
+
+
+@pytest.mark.parametrize("kind", ["docx", "pptx", "xlsx"])
+def test_damaged_files_end_in_a_reason(tmp_path: Path, kind: str) -> None:
+    data = make(kind, tmp_path / f"a.{kind}").read_bytes()
+    chance = random.Random(kind)
+    broken = tmp_path / f"b.{kind}"
+    told = set()
+    for _ in range(60):
+        damaged = bytearray(data)
+        for _ in range(chance.choice([1, 5, 50])):
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        broken.write_bytes(damaged[: chance.choice([len(data), chance.randrange(1, len(data))])])
+        try:
+            read(broken)
+        except UnreadableDocument as error:
+            told.add(error.reason)
+    assert told & {f"broken-{kind}", "broken-workbook"}
+
+
+@pytest.mark.parametrize("kind", ["docx", "pptx", "xlsx", "odt", "odp", "ods", "epub"])
+def test_what_is_protected_or_no_such_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    assert reason(path) == "encrypted"
+    path.write_bytes(b"no archive at all")
+    assert reason(path) in {f"broken-{kind}", "broken-workbook"}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    assert reason(path) in {f"broken-{kind}", "broken-workbook"}
+
+
+@pytest.mark.parametrize("kind", ["docx", "pptx", "xlsx", "odt", "epub"])
+def test_bombs_are_refused_before_they_are_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", bytes(40_000_000))
+    assert reason(path) == "bomb"
+
+
+def test_entities_that_multiply_are_refused(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("HERE")
+    document.save(str(tmp_path / "a.docx"))
+    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    bomb = f'<!DOCTYPE x [<!ENTITY l0 "lol">{levels}]>'
+    with zipfile.ZipFile(tmp_path / "a.docx") as old, zipfile.ZipFile(tmp_path / "b.docx", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "word/document.xml":
+                data = data.replace(b"<w:document", bomb.encode() + b"<w:document", 1).replace(b"HERE", b"&l11;")
+            new.writestr(name, data)
+    try:
+        text = read_one(tmp_path / "b.docx").text
+    except UnreadableDocument as error:
+        text = error.reason
+    assert "lol" * 1000 not in text
+
+
+def test_a_broken_old_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "a.xls"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    assert reason(path) == "broken-workbook"
+
+
+def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, module in (("docx", "docx"), ("pptx", "pptx"), ("xlsx", "python_calamine"), ("rtf", "striprtf.striprtf")):
+        (tmp_path / f"a.{kind}").write_bytes(b"PK")
+        monkeypatch.setitem(__import__("sys").modules, module, None)
+        with pytest.raises(MissingDependency, match=r"pip install 'c2vsearch\[office\]'"):
+            read(tmp_path / f"a.{kind}")
+
+
+def odf(path: Path, body: str, *, meta: str = "") -> Path:
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "text", "table", "draw")
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "content.xml",
+            f"<?xml version='1.0'?><office:document-content {names}><office:body>{body}</office:body></office:document-content>",
+        )
+        if meta:
+            archive.writestr("meta.xml", f'<m xmlns:dc="http://purl.org/dc/elements/1.1/">{meta}</m>')
+    return path
+
+
+def test_an_opendocument_text(tmp_path: Path) -> None:
+    body = """<office:text>
+      <text:h text:outline-level="1">Ferries</text:h>
+      <text:p>They leave<text:s text:c="2"/>at <text:span>nine</text:span>.<text:note><text:note-citation>1</text:note-citation>
+        <text:note-body><text:p>Ten on Sundays.</text:p></text:note-body></text:note> Be there.</text:p>
+      <text:list><text:list-item><text:p>a car</text:p><text:list><text:list-item><text:p>small</text:p></text:list-item>
+      </text:list></text:list-item><text:list-item><text:p>a bicycle</text:p></text:list-item></text:list>
+      <text:h text:outline-level="2">Fees</text:h>
+      <table:table><table:table-row><table:table-cell><text:p>Port</text:p></table:table-cell><table:table-cell>
+      <text:p>Fee</text:p></table:table-cell></table:table-row><table:table-row><table:table-cell><text:p>Quayle</text:p>
+      </table:table-cell><table:table-cell><text:p>9</text:p></table:table-cell></table:table-row></table:table>
+    </office:text>"""
+    meta = "<dc:creator>Ann</dc:creator><dc:title>Guide</dc:title><dc:date>2024-05-01T10:00:00</dc:date>"
+    found = read_one(odf(tmp_path / "a.odt", body, meta=meta))
+    assert paragraphs(found) == [
+        "Ferries", "They leave  at nine. Be there.\n- a car\n  - small\n- a bicycle", "Fees", "Port | Fee\nQuayle | 9",
+        "Ten on Sundays.",
+    ]  # fmt: skip
+    assert outline(found) == [(1, "Ferries"), (2, "Fees")]
+    assert (found.title, found.metadata["author"]) == ("Guide", "Ann")
+    assert found.metadata["modified"] == datetime.datetime(2024, 5, 1, 10, tzinfo=datetime.UTC)
+
+
+def test_an_opendocument_made_by_another_library(tmp_path: Path) -> None:
+    odfdo = pytest.importorskip("odfdo")
+    document = odfdo.Document("text")
+    document.body.clear()
+    document.body.append(odfdo.Header(1, "Tides"))
+    document.body.append(odfdo.Paragraph("Twice a day.\tThey rise."))
+    document.save(str(tmp_path / "a.odt"))
+    found = read_one(tmp_path / "a.odt")
+    assert paragraphs(found) == ["Tides", "Twice a day.\tThey rise."]
+
+
+def test_an_opendocument_presentation(tmp_path: Path) -> None:
+    page = "<draw:page><draw:frame><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame></draw:page>"
+    body = f"<office:presentation>{page.format('One')}<draw:page/>{page.format('Three')}</office:presentation>"
+    found = read_one(odf(tmp_path / "a.odp", body))
+    assert (found.text, found.pages) == ("One\n\nThree", (0, 5, 5))
+
+
+def test_spans_in_spans_without_end(tmp_path: Path) -> None:
+    deep = "<text:p>" + "<text:span>" * 3000 + "x" + "</text:span>" * 3000 + "</text:p>"
+    assert reason(odf(tmp_path / "a.odt", deep)) == "broken-odt"
+
+
+def test_rich_text(tmp_path: Path) -> None:
+    source = (
+        r"{\rtf1\ansi\ansicpg1252{\info{\title Guide}{\author Ann}{\keywords ferry, ice}}{\fonttbl{\f0 Arial;}}"
+        r"\f0\fs24 Gr\'fc\'dfe an alle.\par They leave at \b nine\b0.\par\par \u8364? 9{\pict\pngblip "
+        + "89504e47" * 2000
+        + r"}\par}"
+    )
+    (tmp_path / "a.rtf").write_text(source, encoding="ascii")
+    found = read_one(tmp_path / "a.rtf")
+    assert paragraphs(found) == ["Grüße an alle.", "They leave at nine.", "€ 9"]
+    assert (found.title, found.metadata) == ("Guide", {"author": "Ann", "tags": ("ferry", "ice")})
+    (tmp_path / "b.rtf").write_text("plain text")
+    assert reason(tmp_path / "b.rtf") == "broken-rtf"
+    (tmp_path / "c.rtf").write_text("{" + r"\rtf1" + "{" * 5000)
+    assert reason(tmp_path / "c.rtf") in {"no-text", "broken-rtf"}
+
+
+def epub(path: Path, chapters: dict[str, str], *, contents: str = "", extra: dict[str, str] | None = None) -> Path:
+    items = "".join(
+        f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(chapters)
+    )
+    spine = "".join(f'<itemref idref="i{n}"/>' for n in range(len(chapters)))
+    nav = '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>' if contents else ""
+    package = f"""<package xmlns="http://www.idpf.org/2007/opf"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
+      <dc:title>The Tide</dc:title><dc:creator>Ann</dc:creator><dc:creator>Bo</dc:creator><dc:language>en</dc:language>
+      <dc:date>2024-05-01</dc:date></metadata><manifest>{items}{nav}</manifest><spine>{spine}</spine></package>"""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/epub+zip")
+        archive.writestr(
+            "META-INF/container.xml",
+            '<container xmlns="urn:x"><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        )
+        archive.writestr("OEBPS/book.opf", package)
+        if contents:
+            archive.writestr("OEBPS/nav.xhtml", contents)
+        for name, text in chapters.items():
+            archive.writestr(f"OEBPS/{name}", text)
+        for name, text in (extra or {}).items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_a_book(tmp_path: Path) -> None:
+    contents = (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><body><nav><ol><li><a href="c%201.xhtml">One: Ebb</a></li>'
+        '<li><a href="c2.xhtml#top">Two: Flow</a></li></ol></nav></body></html>'
+    )
+    chapters = {
+        "c 1.xhtml": "<html><body><p>The sea goes.</p><h2>Far</h2><p>It is far.</p></body></html>",
+        "c2.xhtml": "<html><body><h2>Two: Flow</h2><p>The sea comes.</p><h3>Near</h3></body></html>",
+    }
+    found = read_one(epub(tmp_path / "a.epub", chapters, contents=contents))
+    assert paragraphs(found) == [
+        "One: Ebb", "The sea goes.", "Far", "It is far.", "Two: Flow", "The sea comes.", "Near"
+    ]  # fmt: skip
+    assert outline(found) == [(1, "One: Ebb"), (2, "Far"), (1, "Two: Flow"), (2, "Near")]
+    assert (found.title, found.metadata["author"], found.metadata["language"]) == ("The Tide", "Ann, Bo", "en")
+
+
+def test_a_protected_book_and_hidden_fonts(tmp_path: Path) -> None:
+    told = '<e><EncryptedData><EncryptionMethod Algorithm="{}"/></EncryptedData></e>'
+    chapter = {"c.xhtml": "<p>Words.</p>"}
+    path = tmp_path / "a.epub"
+    epub(path, chapter, extra={"META-INF/encryption.xml": told.format("http://www.w3.org/2001/04/xmlenc#aes256-cbc")})
+    assert reason(path) == "encrypted"
+    epub(path, chapter, extra={"META-INF/encryption.xml": told.format("http://www.idpf.org/2008/embedding")})
+    assert read_one(path).text == "Words."
+
+
+def test_a_book_in_an_archive(tmp_path: Path) -> None:
+    book = epub(tmp_path / "a.epub", {"c.xhtml": "<p>Words.</p>"}).read_bytes()
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("shelf/a.epub", book)
+    (tmp_path / "b.zip").write_bytes(data.getvalue())
+    found = read_one(tmp_path / "b.zip")
+    assert (found.member, found.kind, found.text) == ("shelf/a.epub", "epub", "Words.")
