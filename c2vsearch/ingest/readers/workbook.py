@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.detection import detect
 from c2vsearch.ingest.fields import TEXT_NAMES, Record, documents
 from c2vsearch.ingest.package import open_package
 from c2vsearch.ingest.parts import Parts
-from c2vsearch.ingest.detection import detect
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.rows import named, told
 from c2vsearch.optional import require
