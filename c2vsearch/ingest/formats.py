@@ -113,8 +113,8 @@ def _believed(named: str, found: str) -> str:
         return named
     if found in COMPRESSED and named in {".tar", ".tgz"}:
         return named  # its reader unpacks it
-    if found == ".ole" and named in OLD_OFFICE:
-        return named  # damaged, perhaps
+    if found == ".ole" and named in MARKED:
+        return named  # damaged, perhaps, or encrypted: its reader says which
     if found == ".zip" and named:
         # Under a name that does not say so it is a container of some other kind, or a damaged one.
         return named if named in MARKED or named not in READERS else found

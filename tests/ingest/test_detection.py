@@ -175,7 +175,7 @@ def test_what_holds_others(tmp_path: Path, name: str, data: bytes, members: list
 
 def test_what_is_not_read_is_named_as_what_it_is(tmp_path: Path) -> None:
     assert reason(tmp_path, "a.docx", old("EncryptedPackage")) == "encrypted"
-    assert reason(tmp_path, "a.docx", old("Other")) == "unsupported"
+    assert reason(tmp_path, "a", old("Other")) == "unsupported"
     assert reason(tmp_path, "a.sketch", zipped({"a.md": b"x"})) == "binary"
     assert reason(tmp_path, "a.pdf", b"Not a page.") == "broken-pdf"
     assert reason(tmp_path, "a.docx", zipped({"a.md": b"x"})) == "broken-docx"

@@ -30,7 +30,8 @@ def read_workbook(blob: Blob, reading: Reading) -> Iterator[Document | FileRepor
         UnreadableDocument: "broken-workbook", "encrypted", "bomb", "too-large" or "no-text".
     """
     calamine = require("python_calamine", extra="office", purpose="reading workbooks")
-    if detect(blob.data) != ".xls":
+    found = detect(blob.data)
+    if found != ".xls" and (found, blob.suffix) != (".ole", ".xls"):  # all others are ZIP files
         open_package(blob, reading, kind="workbook")
     try:
         workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(blob.data))
