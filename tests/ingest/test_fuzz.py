@@ -120,6 +120,9 @@ def test_many_broken_files_are_accounted_for(tmp_path: Path) -> None:
     assert {chunk.source for chunk in Collection.open(place).iter_chunks()} == indexed
     assert threading.active_count() == threads
     faults = [
-        f"{file.source}!{file.member}: {file.reason}: {file.detail}" for file in report.files if file.reason in FAULTS
+        f"{file.source}!{file.member}: {file.reason}: {file.detail}"
+        for file in report.files
+        # The header of an .xz file may ask for more memory than there is.
+        if file.reason in FAULTS and not (file.reason == "out-of-memory" and ".xz" in file.source)
     ]
     assert not faults, "\n".join(faults)
