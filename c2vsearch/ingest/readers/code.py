@@ -1,4 +1,4 @@
-"""Source code and configuration, verbatim. Python's classes and functions become headings."""
+"""Source code and configuration, verbatim. What is defined in it becomes headings where its grammar is known."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
+from c2vsearch.errors import MissingDependency
 from c2vsearch.ingest.reader import Blob, Reading
+from c2vsearch.ingest.syntax import GRAMMARS, definitions
 from c2vsearch.ingest.text import decode
 from c2vsearch.records import Document, Heading
 
 
 def read_code(blob: Blob, reading: Reading) -> Iterator[Document]:
-    """A file of source code in any language."""
-    yield Document(id="", source=blob.source, member=blob.member, text=decode(blob.data), kind="code")
+    """A file of source code in any language; its definitions are headings where the extra ``code`` is installed."""
+    text = decode(blob.data)
+    headings: tuple[Heading, ...] = ()
+    if grammar := GRAMMARS.get(blob.suffix):
+        with suppress(MissingDependency):  # without headings it is still worth reading
+            headings = tuple(definitions(text, grammar))
+    yield Document(id="", source=blob.source, member=blob.member, text=text, kind="code", headings=headings)
 
 
 def read_python(blob: Blob, reading: Reading) -> Iterator[Document]:
