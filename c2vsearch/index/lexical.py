@@ -85,7 +85,8 @@ class LexicalIndex:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._schema = _schema()
-        with tempfile.TemporaryDirectory(prefix="c2vsearch-") as place:
+        # A thread of tantivy's may write its lock while the directory is being removed: that harms no search.
+        with tempfile.TemporaryDirectory(prefix="c2vsearch-", ignore_cleanup_errors=True) as place:
             for path in files:
                 os.symlink(path.resolve(), Path(place, path.name))
             try:
