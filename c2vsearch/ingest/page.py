@@ -120,6 +120,13 @@ class _Parser(HTMLParser):
         self.blocks: list[Block] = []
         self.said: list[tuple[str, str]] = []
 
+    def parse_html_declaration(self, i: int) -> int:
+        """Past a declaration; a malformed one is a comment, as for browsers, and not the end of the page."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = dict(attrs)
         if tag in ("meta", "html"):

@@ -152,3 +152,15 @@ def test_hostile_pages_end(tmp_path: Path) -> None:
             assert read_one(tmp_path / "a.html").text.strip()
     (tmp_path / "b.html").write_text("<script>only()</script>")
     assert reason(tmp_path / "b.html") == "no-text"
+
+
+@pytest.mark.parametrize("odd", ["<![CDAT[x]]>", "<![[[[ >", "<!DOCTYPE[[>", "<![C>", "<![>", "<!>"])
+def test_a_malformed_declaration_costs_itself(tmp_path: Path, odd: str) -> None:
+    text = html(tmp_path, f"<p>The ferry leaves.</p>{odd}<p>It comes back.</p>").text
+    assert "The ferry leaves." in text
+    assert "It comes back." in text
+
+
+@pytest.mark.parametrize("odd", ["<![[[[", "<![C", "<![", "<!"])
+def test_a_page_that_ends_in_a_declaration(tmp_path: Path, odd: str) -> None:
+    assert "The ferry leaves." in html(tmp_path, f"<p>The ferry leaves.</p>{odd}").text

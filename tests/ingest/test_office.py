@@ -347,3 +347,9 @@ def test_a_book_in_an_archive(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(data.getvalue())
     found = read_one(tmp_path / "b.zip")
     assert (found.member, found.kind, found.text) == ("shelf/a.epub", "epub", "Words.")
+
+
+def test_a_level_that_is_no_number_costs_itself(tmp_path: Path) -> None:
+    for level in ("1--- ", "", "9" * 5000):
+        path = odf(tmp_path / "a.odt", f'<office:text><text:h text:outline-level="{level}">One</text:h></office:text>')
+        assert read_one(path).text.strip() == "One"

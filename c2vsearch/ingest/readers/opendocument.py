@@ -61,7 +61,7 @@ def _add_children(parts: Parts, root: Element) -> None:
         if name in _SILENT:
             continue
         if name == "h":
-            parts.add(_text(element), level=min(max(int(_attribute(element, "outline-level") or 1), 1), _DEEPEST))
+            parts.add(_text(element), level=min(max(_number(_attribute(element, "outline-level")), 1), _DEEPEST))
         elif name == "p":
             text = _text(element)
             level = 1 if _attribute(element, "style-name") == "Title" else 0
@@ -90,12 +90,16 @@ def _text(element: Element) -> str:
     told = {"tab": "\t", "line-break": "\n"}.get(name, "")
     if name == "s":
         count = _attribute(element, "c") or "1"
-        told = " " * min(int(count) if count.isdecimal() else 1, _MOST_REPEATED)
+        told = " " * min(_number(count), _MOST_REPEATED)
     # What stands between the elements of a paragraph is laid out, not written.
     text = told + " ".join((element.text or "").split("\n"))
     for child in element:
         text += _text(child) + " ".join((child.tail or "").split("\n"))
     return text
+
+
+def _number(told: str) -> int:
+    return int(told) if told.isdecimal() and len(told) < 10 else 1
 
 
 def _attribute(element: Element, name: str) -> str:
