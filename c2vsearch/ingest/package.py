@@ -62,6 +62,14 @@ def parse_xml(archive: zipfile.ZipFile, name: str, *, kind: str) -> ElementTree.
         raise UnreadableDocument(f"broken-{kind}", f"{name}: {type(error).__name__}: {error}") from error
 
 
+def said_of_itself(archive: zipfile.ZipFile, name: str, *, kind: str, **meaning: str) -> dict[str, Value]:
+    """What the member with the properties says; nothing where there is none, or a broken one: the text still stands."""
+    try:
+        return dublin_core(parse_xml(archive, name, kind=kind), **meaning)
+    except UnreadableDocument:
+        return {}
+
+
 def dublin_core(root: ElementTree.Element, **meaning: str) -> dict[str, Value]:
     """What the properties of an office file or a book say; ``meaning`` is what a name stands for in that format.
 

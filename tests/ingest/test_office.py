@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -63,6 +64,115 @@ def test_headings_of_another_language_are_known_by_their_level(tmp_path: Path) -
     assert outline(read_one(tmp_path / "a.docx")) == [(2, "Fahrplan")]
 
 
+def xml(source: str) -> object:
+    """An element for the body of a Word document, `w:` known."""
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    names = nsdecls("w") + ' xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    return parse_xml(re.sub(r"<[\w:]+", lambda tag: f"{tag[0]} {names}", source, count=1))
+
+
+def words(text: str) -> str:
+    return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def test_each_word_of_a_word_document_comes_once(tmp_path: Path) -> None:
+    document = docx.Document()
+    first = document.add_paragraph("well")
+    first._p.append(xml("<w:r><w:noBreakHyphen/><w:t>known</w:t></w:r>"))
+    first._p.append(xml("<w:moveFrom><w:r><w:t> MOVED</w:t></w:r></w:moveFrom>"))
+    first._p.append(xml("<w:del><w:r><w:delText> DELETED</w:delText></w:r></w:del>"))
+    first._p.append(xml("<w:ins><w:r><w:t xml:space='preserve'> and inserted</w:t></w:r></w:ins>"))
+    box = f"<w:pict><w:txbxContent>{words('box one')}{words('box two')}</w:txbxContent></w:pict>"
+    twice = f"<mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent>"
+    first._p.append(xml(f"<w:r>{twice}</w:r>"))
+    control = f"<w:sdt><w:sdtContent>{words('in a control')}<w:customXml>{words('deeper')}</w:customXml></w:sdtContent></w:sdt>"
+    document.element.body.insert(1, xml(control))
+    document.add_paragraph("last")
+    document.save(str(tmp_path / "a.docx"))
+    assert paragraphs(read_one(tmp_path / "a.docx")) == [
+        "well-known and inserted", "box one", "box two", "in a control", "deeper", "last",
+    ]  # fmt: skip
+
+
+def test_tables_in_a_word_document(tmp_path: Path) -> None:
+    document = docx.Document()
+    tall = document.add_table(rows=3, cols=2)
+    tall.cell(0, 0).merge(tall.cell(2, 0)).text = "tall"
+    for row in range(3):
+        tall.cell(row, 1).text = f"r{row}"
+    outer = document.add_table(rows=1, cols=2)
+    outer.cell(0, 0).text = "outer"
+    inner = outer.cell(0, 0).add_table(1, 2)
+    inner.cell(0, 0).text, inner.cell(0, 1).text, outer.cell(0, 1).text = "x", "y", "z"
+    frame = document.add_table(rows=1, cols=1).cell(0, 0)
+    frame.text = "One."
+    frame.add_paragraph("Two.")
+    document.save(str(tmp_path / "a.docx"))
+    assert paragraphs(read_one(tmp_path / "a.docx")) == [
+        "tall | r0\n | r1\n | r2", "outer x | y | z", "One.", "Two."
+    ]  # fmt: skip
+
+
+def test_headings_and_lists_by_style(tmp_path: Path) -> None:
+    document = docx.Document()
+    numbers = "<w:numPr><w:ilvl w:val='{}'/><w:numId w:val='{}'/></w:numPr>"
+    numbered = document.add_heading("Numbered", 1)
+    numbered._p.get_or_add_pPr().append(xml(numbers.format(0, 1)))
+    chapter = document.styles.add_style("Chapter", 1)
+    chapter.base_style = document.styles["Heading 2"]
+    document.add_paragraph("Derived", style="Chapter")
+    body = document.add_paragraph("Not in the outline", style="Heading 3")
+    body._p.get_or_add_pPr().append(xml("<w:outlineLvl w:val='9'/>"))
+    document.add_paragraph("one", style="List Number")
+    document.add_paragraph("one in one", style="List Bullet 2")
+    for level, number, text in ((1, 1, "by hand"), (0, 0, "taken out")):
+        item = document.add_paragraph(text, style="List Bullet")
+        item._p.get_or_add_pPr().append(xml(numbers.format(level, number)))
+    document.save(str(tmp_path / "a.docx"))
+    found = read_one(tmp_path / "a.docx")
+    assert outline(found) == [(1, "Numbered"), (2, "Derived")]
+    assert paragraphs(found) == [
+        "Numbered", "Derived", "Not in the outline\n- one\n  - one in one\n  - by hand", "taken out"
+    ]  # fmt: skip
+
+
+def test_notes_and_comments_stand_at_the_end(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_comment(document.add_paragraph("Fees rise.").runs, text="By how much?", author="Bo")
+    document.add_paragraph("Fin.")
+    document.save(str(tmp_path / "a.docx"))
+    assert paragraphs(read_one(tmp_path / "a.docx")) == ["Fees rise.", "Fin.", "By how much?"]
+
+
+def retyped(path: Path, name: str, changes: dict[bytes, bytes], *, member: str = "[Content_Types].xml") -> Path:
+    """The same file with other bytes in one member."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(path.parent / name, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.namelist():
+            data = old.read(entry)
+            for before, after in changes.items() if entry == member else ():
+                assert before in data
+                data = data.replace(before, after)
+            new.writestr(entry, data)
+    return path.parent / name
+
+
+def test_files_with_macros_and_slide_shows(tmp_path: Path) -> None:
+    word = {
+        b"vnd.openxmlformats-officedocument.wordprocessingml.document.main": b"vnd.ms-word.document.macroEnabled.main"
+    }
+    assert read_one(retyped(make("docx", tmp_path / "a.docx"), "a.docm", word)).text == ("Words " * 50).strip()
+    plain = b"vnd.openxmlformats-officedocument.presentationml.presentation.main"
+    slides = make("pptx", tmp_path / "a.pptx")
+    show = {plain: b"vnd.openxmlformats-officedocument.presentationml.slideshow.main"}
+    assert read_one(retyped(slides, "a.ppsx", show)).text == "Words"
+    assert (
+        read_one(retyped(slides, "a.pptm", {plain: b"vnd.ms-powerpoint.presentation.macroEnabled.main"})).text
+        == "Words"
+    )
+
+
 def test_slides(tmp_path: Path) -> None:
     deck = pptx.Presentation()
     deck.core_properties.author = "Bo"
@@ -88,6 +198,52 @@ def test_slides(tmp_path: Path) -> None:
     starts = [found.text.index("Ports"), found.text.index("Fees"), found.text.index("Fees")]
     assert list(found.pages) == starts
     assert (found.title, found.metadata["author"]) == ("Ports", "Bo")
+
+
+def test_what_slides_have_beside_text_frames(tmp_path: Path) -> None:
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+    from pptx.opc.package import Part
+    from pptx.opc.packuri import PackURI
+    from pptx.oxml import parse_xml
+
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    slide.shapes.title.text = "Fees\vof 2024"
+    data = CategoryChartData()
+    data.categories = ["Quayle"]
+    data.add_series("Fee", (9,))
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.PIE, 0, 0, 914400, 914400, data).chart
+    chart.has_title = True
+    chart.chart_title.text_frame.text = "Fees by port"
+    merged = slide.shapes.add_table(2, 2, 0, 0, 914400, 914400).table
+    merged.cell(0, 0).merge(merged.cell(0, 1))
+    merged.cell(0, 0).text, merged.cell(1, 0).text, merged.cell(1, 1).text = "both", "left", "right\vlow"
+    words = '<a:p xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><a:r><a:t>{}</a:t></a:r></a:p>'
+    number = slide.shapes.add_textbox(0, 0, 9144, 9144)
+    number.text_frame.text = "17"
+    number.element.nvSpPr.nvPr.append(
+        parse_xml('<p:ph xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" type="sldNum" idx="12"/>')
+    )
+    both = '<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"><mc:Choice>{}</mc:Choice><mc:Fallback>{}</mc:Fallback></mc:AlternateContent>'
+    slide.element.cSld.spTree.append(parse_xml(both.format(words.format("New form"), words.format("Old form"))))
+    diagram = f"<d>{words.format('Ask')}{words.format('Decide')}</d>".encode()
+    part = Part(
+        PackURI("/ppt/diagrams/data1.xml"),
+        "application/vnd.openxmlformats-officedocument.drawingml.diagramData+xml",
+        deck.part.package,
+        diagram,
+    )
+    slide.part.relate_to(part, "http://schemas.openxmlformats.org/officeDocument/2006/relationships/diagramData")
+    slide.notes_slide.notes_text_frame.text = "First.\nSecond."
+    deck.slides.add_slide(deck.slide_layouts[6])
+    deck.save(str(tmp_path / "a.pptx"))
+    found = read_one(tmp_path / "a.pptx")
+    assert paragraphs(found) == [
+        "Fees of 2024", "Fees by port", "both\nleft | right low", "New form", "Ask\nDecide", "Notes: First.\nSecond.",
+    ]  # fmt: skip
+    assert (len(found.pages), found.pages[0]) == (2, 0)
+    assert found.pages[1] >= len(found.text)
 
 
 def workbook(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
