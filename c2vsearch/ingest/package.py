@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import io
+import lzma
+import sys
 import zipfile
 import zlib
 from xml.etree import ElementTree
@@ -14,6 +18,11 @@ from c2vsearch.records import Value
 
 MAX_RATIO = 200
 SMALL_BYTES = 20_000_000  # of which any ratio is harmless
+_STEP = 1 << 20
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, OSError, RuntimeError, NotImplementedError,
+    LookupError,
+)  # fmt: skip
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TOLD = frozenset(
     """
@@ -26,7 +35,7 @@ def open_package(blob: Blob, reading: Reading, *, kind: str) -> zipfile.ZipFile:
     """The archive, when what it says it unpacks to is bearable.
 
     The standard library reads no more of a member than its header declares, so that a header that lies is an error
-    of the parser and not a bomb.
+    of the parser and not a bomb. Parsers that unpack by themselves need `refuse_lies` as well.
 
     Raises:
         UnreadableDocument: "encrypted", "bomb" or "broken-" and the kind.
@@ -49,6 +58,26 @@ def open_package(blob: Blob, reading: Reading, *, kind: str) -> zipfile.ZipFile:
     return archive
 
 
+def refuse_lies(archive: zipfile.ZipFile) -> None:
+    """Unpack everything without keeping it, for parsers that do not stop where the header says a member ends.
+
+    Raises:
+        UnreadableDocument: "bomb" where a member is longer than that.
+    """
+    for entry in archive.infolist():
+        boundless = copy.copy(entry)
+        boundless.file_size = sys.maxsize
+        del boundless.CRC  # of the first bytes, perhaps; without one nothing is compared
+        size = 0
+        # What is damaged is the parser's to say; what it could read until then is not more than this.
+        with contextlib.suppress(*_DAMAGE), archive.open(boundless) as stream:
+            while size <= entry.file_size and (step := stream.read(_STEP)):
+                size += len(step)
+        if size > entry.file_size:
+            told = f"{entry.filename} unpacks to more than the {entry.file_size} bytes it declares"
+            raise UnreadableDocument("bomb", told)
+
+
 def parse_xml(archive: zipfile.ZipFile, name: str, *, kind: str) -> ElementTree.Element:
     """One XML member. Entities that multiply are refused by the parser.
 
@@ -57,8 +86,7 @@ def parse_xml(archive: zipfile.ZipFile, name: str, *, kind: str) -> ElementTree.
     """
     try:
         return ElementTree.fromstring(archive.read(name))
-    except (KeyError, ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError,
-            RuntimeError, NotImplementedError, LookupError) as error:  # fmt: skip
+    except (ElementTree.ParseError, *_DAMAGE) as error:
         raise UnreadableDocument(f"broken-{kind}", f"{name}: {type(error).__name__}: {error}") from error
 
 

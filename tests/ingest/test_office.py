@@ -280,6 +280,109 @@ def test_a_sheet_of_texts_is_a_document_a_row(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_titles_above_a_header_numbers_of_rows_and_properties(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.properties.creator, book.properties.title, book.properties.keywords = "Ann", "Fees of 2024", "ferry, fee"
+    sheet = book.active
+    for row in (["Fees"], [], ["Port", "Fee"], ["Quayle", 9], [], ["Wrack", datetime.timedelta(hours=30, minutes=5)]):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    found = read_one(tmp_path / "a.xlsx")
+    assert paragraphs(found) == ["Fees", "Port: Quayle | Fee: 9", "Port: Wrack | Fee: 30:05:00"]
+    assert [mark.line for mark in found.lines] == [1, 4, 6]
+    assert (found.title, found.metadata["author"], found.metadata["tags"]) == ("Fees of 2024", "Ann", ("ferry", "fee"))
+
+
+def test_records_know_their_row(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for place, value in {"B3": "id", "C3": "text", "B4": 1, "C4": "One.", "B6": 2, "C6": "Two."}.items():
+        book.active[place] = value
+    book.save(tmp_path / "a.xlsx")
+    assert [(d.text, d.lines[0].line) for d in read(tmp_path / "a.xlsx")] == [("One.", 4), ("Two.", 6)]  # type: ignore[union-attr]
+
+
+def test_hidden_sheets_and_charts(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Port"])
+    book.active.append(["Quayle"])
+    book.create_chartsheet("Chart")
+    hidden = book.create_sheet("Hidden")
+    hidden.sheet_state = "hidden"
+    hidden.append(["Fee"])
+    hidden.append([9])
+    book.save(tmp_path / "a.xlsx")
+    found = read_one(tmp_path / "a.xlsx")
+    assert paragraphs(found) == ["Sheet", "Port: Quayle", "Hidden", "Fee: 9"]
+    assert len(found.pages) == 3
+
+
+def test_a_sheet_with_cells_in_far_corners_costs_itself(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    far = book.active
+    far.title = "Far"
+    far["A1"], far["XFD1048576"] = "here", "there"
+    book.save(tmp_path / "a.xlsx")
+    assert reason(tmp_path / "a.xlsx") == "too-large"
+    near = book.create_sheet("Near")
+    near.append(["Port"])
+    near.append(["Quayle"])
+    near["XFD1048576"].font = openpyxl.styles.Font(bold=True)  # a look without a value is no cell
+    book.save(tmp_path / "b.xlsx")
+    document, refused = read(tmp_path / "b.xlsx")
+    assert paragraphs(document) == ["Near", "Port: Quayle"]  # type: ignore[arg-type]
+    assert document.pages == (0, 0)  # type: ignore[union-attr]
+    assert (refused.status, refused.reason, refused.member) == ("skipped", "too-large", "Far")  # type: ignore[union-attr]
+
+
+def test_far_cells_are_seen_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from c2vsearch.ingest import extent
+
+    rows: list[list[object]] = [[f"cell {row} {column}" for column in range(7)] for row in range(90)]
+    book = openpyxl.load_workbook(workbook(tmp_path / "a.xlsx", {"A": rows, "B": [], "C": [["x"]]}))
+    book["C"]["XFD9"].font = openpyxl.styles.Font(bold=True)
+    book.save(tmp_path / "a.xlsx")
+    for step in (1 << 22, 61, 1):
+        monkeypatch.setattr(extent, "_STEP", step)
+        with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+            assert extent.extents(archive, kind="workbook") == {"A": 630, "B": 0, "C": 1}
+
+
+def test_a_member_longer_than_it_says_is_a_bomb(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"A": [["x"], ["Words " * 5000]]})
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo("xl/worksheets/sheet1.xml")
+    data = path.read_bytes()
+    size = entry.file_size.to_bytes(4, "little")
+    assert size in data
+    path.write_bytes(data.replace(size, (100).to_bytes(4, "little")))
+    assert reason(path) == "bomb"
+
+
+def test_an_opendocument_workbook(tmp_path: Path) -> None:
+    odfdo = pytest.importorskip("odfdo")
+    document = odfdo.Document("spreadsheet")
+    document.body.clear()
+    document.meta.creator = "Ann"
+    table = odfdo.Table("Fees")
+    for row, values in enumerate((["Port", "Fee", "Since"], ["Quayle", 9, datetime.date(2024, 5, 1)])):
+        table.set_row_values(row, values)
+    document.body.append(table)
+    document.save(str(tmp_path / "a.ods"))
+    found = read_one(tmp_path / "a.ods")
+    assert found.text == "Port: Quayle | Fee: 9 | Since: 2024-05-01"
+    assert found.metadata["author"] == "Ann"
+
+
+@pytest.mark.parametrize("cut", [0.2, 0.6, 0.95])
+def test_broken_properties_cost_only_themselves(tmp_path: Path, cut: float) -> None:
+    path = make("xlsx", tmp_path / "a.xlsx")
+    with zipfile.ZipFile(path) as archive:
+        said = archive.read("docProps/core.xml")
+    broken = retyped(path, "b.xlsx", {said: said[: int(len(said) * cut)]}, member="docProps/core.xml")
+    found = read_one(broken)
+    assert (found.text, found.metadata) == ("x: Words", {})
+
+
 def make(kind: str, path: Path) -> Path:
     if kind == "docx":
         document = docx.Document()
