@@ -14,6 +14,8 @@ _PIECE = re.compile(r"[A-Za-z]{1,3}|[^\sA-Za-z]")
 class CautiousTokenizer:
     """Pieces of at most three letters; every other visible character alone."""
 
+    by_words = True
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the pieces.
 

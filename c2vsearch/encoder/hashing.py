@@ -20,6 +20,8 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 class WordTokenizer:
     """Words and punctuation marks as tokens."""
 
+    by_words = True
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the words.
 

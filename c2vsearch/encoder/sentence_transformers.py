@@ -23,6 +23,7 @@ from c2vsearch.encoder.instructions import query_prompt
 from c2vsearch.encoder.protocol import Tokenizer
 from c2vsearch.encoder.windows import encode_in_windows
 from c2vsearch.errors import CorruptFile, InvalidConfig, InvalidQuery, ModelNotFound, OutOfDeviceMemory
+from c2vsearch.model.tokens import reads_by_words
 from c2vsearch.optional import hushed, require
 from c2vsearch.records import Fingerprint
 
@@ -113,6 +114,11 @@ class _FastTokenizer:
         self._tokenizer = FastTokenizer.from_str(backend.to_str())  # a copy: the model keeps its settings
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+
+    @property
+    def by_words(self) -> bool:
+        """Whether a text cut at white space has the tokens of its parts."""
+        return reads_by_words(self._tokenizer)
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the tokens, special tokens left out."""

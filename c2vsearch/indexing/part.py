@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from c2vsearch.chunking import RULES
 from c2vsearch.collection.roots import Root
 from c2vsearch.config import READING_LIMITS, ReadingConfig
 from c2vsearch.ingest import READING, walk
@@ -49,14 +50,14 @@ def _named(entry: SourceFile | FileReport, root: Root) -> SourceFile | FileRepor
 
 
 def reading_name(reading: ReadingConfig, annotations: Mapping[str, Metadata]) -> str:
-    """The version of the readers, with the settings that are not the usual ones and a hash of the annotations.
+    """The versions of readers and chunks, with the settings that are not the usual ones and a hash of the annotations.
 
     The limits of a reading process are left out: a file they stopped is tried again when they change, no other is.
 
     >>> reading_name(ReadingConfig(text_field="body"), {}).partition(" ")[2]
     "text_field='body'"
     """
-    parts = [READING]
+    parts = [f"{READING}.{RULES}"]
     for setting in dataclasses.fields(reading):
         value = getattr(reading, setting.name)
         if value != setting.default and setting.name not in READING_LIMITS:

@@ -90,6 +90,11 @@ class TextTokenizer:
         return self._encoder.encode(text, add_special_tokens=False).offsets
 
     @property
+    def by_words(self) -> bool:
+        """Whether a text cut at white space has the tokens of its parts: so it is with BERT's words."""
+        return reads_by_words(self._encoder)
+
+    @property
     def shared(self) -> bool:
         """Whether both halves read the same tokens."""
         return self._decoder is self._encoder
@@ -126,3 +131,12 @@ class TextTokenizer:
                 )
             self._prefixes[instruction] = bos + tuple(ids)
         return self._prefixes[instruction]
+
+
+def reads_by_words(tokenizer: FastTokenizer) -> bool:
+    """Whether white space always ends a token and is none itself."""
+    parts = (type(tokenizer.normalizer).__name__, type(tokenizer.pre_tokenizer).__name__)
+    if parts != ("BertNormalizer", "BertPreTokenizer"):
+        return False
+    added = tokenizer.get_added_tokens_decoder().values()
+    return not any(token.lstrip or token.rstrip or set(token.content) & set(" \n\t\r") for token in added)
