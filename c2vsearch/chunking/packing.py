@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from c2vsearch.chunking.blocks import Block
 from c2vsearch.chunking.parts import parts
@@ -18,8 +18,9 @@ from c2vsearch.chunking.tokens import MAX_CHARS_PER_TOKEN, TokenMap
 # One border is chosen of those in the last part of the room; of those between whole blocks, in a larger part.
 CHOSEN_FROM = 0.12
 CHOSEN_BETWEEN_BLOCKS = 0.25
-# Chunks between two blocks that begin one whatever is before; a chunk that they end has this part of its tokens.
+# Chunks between two blocks that begin one whatever is before.
 CHUNKS_BETWEEN_ANCHORS = 8
+# A chunk with a smaller part of its tokens, before such a block or at the end, takes from the one before.
 LEAST_FILLED = 0.3
 _TOLD_CHARS = 256
 
@@ -56,6 +57,26 @@ class Packed:
         return self.last.end
 
 
+@dataclass(slots=True)
+class _Filling:
+    """The blocks of a chunk, and the tokens it has room for."""
+
+    room: int = 0
+    units: list[Unit] = field(default_factory=list)
+
+    @property
+    def start(self) -> int:
+        return self.units[0].block.start
+
+    @property
+    def end(self) -> int:
+        return self.units[-1].block.end
+
+    def packed(self) -> Iterator[Packed]:
+        if self.units:
+            yield Packed(self.units[0].block, self.units[-1].block)
+
+
 class Packer:
     """Packs the blocks of one document. ``room`` says how many tokens a chunk has that begins with a block."""
 
@@ -64,40 +85,70 @@ class Packer:
 
     def pack(self, found: Iterable[Block]) -> Iterator[Packed]:
         """The spans, in order."""
-        waiting: list[Unit] = []
-        room = 0
+        before, now = _Filling(), _Filling()
         for unit in self._units(found):
-            room = room or self._room(unit.block)  # of the first chunk, which repeats nothing
-            waiting.append(unit)
-            while taken := self._taken(waiting, room):
-                yield Packed(waiting[0].block, waiting[taken - 1].block)
-                del waiting[:taken]
-                room = self._later(waiting[0].block)
-        if waiting:
-            yield Packed(waiting[0].block, waiting[-1].block)
+            if not now.units:
+                now.room = self._room(unit.block)  # of the first chunk, which repeats nothing
+            elif self._begins_anew(before, now, unit):
+                yield from self._settled(before, now)
+                before, now = _Filling(), _Filling(self._later(unit.block))
+            now.units.append(unit)
+            if taken := self._taken(now):
+                yield from before.packed()
+                rest = now.units[taken:]
+                before, now = _Filling(now.room, now.units[:taken]), _Filling(self._later(rest[0].block), rest)
+        yield from self._settled(before, now)
 
-    def _taken(self, waiting: list[Unit], room: int) -> int:
+    def _taken(self, now: _Filling) -> int:
         """How many of the blocks are a chunk, now that the last one has come; 0 if there is room for more."""
-        start, last = waiting[0].block.start, waiting[-1].block
-        if self._tokens.fits(start, last.end, room):
-            return len(waiting) - 1 if self._anchored(waiting, room) else 0
-        best = len(waiting) - 1
+        units, room = now.units, now.room
+        best = len(units) - 1
+        if not best or self._tokens.fits(now.start, now.end, room):
+            return 0
         for number in range(best - 1, 0, -1):
-            left = room - self._tokens.count(start, waiting[number].block.start)
+            left = room - self._tokens.count(now.start, units[number].block.start)
             if left > CHOSEN_BETWEEN_BLOCKS * room:
                 break
-            near = waiting[number].opens or left <= CHOSEN_FROM * room
-            if near and waiting[number].rank < waiting[best].rank:
+            near = units[number].opens or left <= CHOSEN_FROM * room
+            if near and units[number].rank < units[best].rank:
                 best = number
         return best
 
-    def _anchored(self, waiting: list[Unit], room: int) -> bool:
-        """Whether the last block begins a chunk by what it says: the longer it is, the more checksums say so."""
-        block = waiting[-1].block
-        share = self._tokens.count(block.start, block.end) / (CHUNKS_BETWEEN_ANCHORS * room)
-        if waiting[-1].drawn >= share:
+    def _begins_anew(self, before: _Filling, now: _Filling, unit: Unit) -> bool:
+        """Whether a block begins a chunk by what it says: the longer it is, the more checksums say so."""
+        length = self._tokens.count(unit.block.start, unit.block.end)
+        if unit.drawn * CHUNKS_BETWEEN_ANCHORS * self._later(unit.block) >= length:
             return False
-        return self._tokens.count(waiting[0].block.start, block.start) >= LEAST_FILLED * room
+        return bool(before.units) or not self._is_small(now)
+
+    def _is_small(self, filling: _Filling) -> bool:
+        return self._tokens.count(filling.start, filling.end) < LEAST_FILLED * filling.room
+
+    def _settled(self, before: _Filling, now: _Filling) -> Iterator[Packed]:
+        """The last two chunks before a border that stands; a small last one joins the other, or takes from it."""
+        if before.units and self._is_small(now):
+            units = before.units + now.units
+            if self._tokens.fits(before.start, now.end, before.room):
+                before, now = _Filling(before.room, units), _Filling()
+            else:
+                cuts = [cut for cut in range(1, len(units)) if self._fit(units, cut, before.room)]
+                cut = min(cuts, key=lambda cut: self._fuller(units, cut), default=len(before.units))
+                before, now = _Filling(before.room, units[:cut]), _Filling(now.room, units[cut:])
+        yield from before.packed()
+        yield from now.packed()
+
+    def _fit(self, units: list[Unit], cut: int, room: int) -> bool:
+        """Whether both are chunks if they are cut before that block."""
+        later = units[cut].block
+        return self._tokens.fits(units[0].block.start, units[cut - 1].block.end, room) and self._tokens.fits(
+            later.start, units[-1].block.end, self._later(later)
+        )
+
+    def _fuller(self, units: list[Unit], cut: int) -> int:
+        """The tokens of the longer of the two."""
+        border = units[cut].block.start
+        count = self._tokens.count
+        return max(count(units[0].block.start, border), count(border, units[-1].block.end))
 
     def _later(self, block: Block) -> int:
         """Chunks but the first leave room for the overlap."""

@@ -14,7 +14,7 @@ from c2vsearch.records import Document, Heading
 SMALL_SECTION_TOKENS = 48
 HEADING_TOKENS = 16
 # One small section in so many begins a chunk whatever is before it, so that an edit does not shift all that follow.
-JOINED_SECTIONS = 16
+JOINED_SECTIONS = 12
 # Where a page is a thing of its own; in other formats it is where the paper ends.
 KINDS_OF_SLIDES = frozenset({"pptx", "odp", "workbook"})
 _VISIBLE = re.compile(r"\S")
