@@ -44,6 +44,8 @@ DOCUMENTS: dict[str, tuple[Callable[[], list[str]], str]] = {
     "list": (lambda: [f"- {sentence(DRAW.randint(4, 24))}" for _ in range(700)], "\n"),
     "table": (lambda: ["Port | Fee", *(f"{sentence(6)} | {n}" for n in range(900))], "\n"),
 }  # fmt: skip
+# Where borders are where the author drew them; in the others they come back after a while.
+OF_ITS_STRUCTURE = ("sections", "paragraphs")
 
 
 def hashes(text: str) -> list[str]:
@@ -56,7 +58,8 @@ def hashes(text: str) -> list[str]:
 def edited(items: list[str], place: int, how: str) -> list[str]:
     """One part more, less, or longer by a sentence."""
     if how == "insert":
-        return [*items[:place], items[place].split("\n")[0][:10] + sentence(15), *items[place:]]
+        beginning, bar, end = items[place].split("\n")[0].partition(" | ")
+        return [*items[:place], f"{beginning[:10]}{sentence(15)}{bar}{end}", *items[place:]]
     if how == "delete":
         return [*items[:place], *items[place + 1 :]]
     return [*items[:place], f"{items[place]} {sentence(12)}", *items[place + 1 :]]
@@ -65,19 +68,15 @@ def edited(items: list[str], place: int, how: str) -> list[str]:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_an_edit_changes_few_chunks(name: str) -> None:
     made, between = DOCUMENTS[name]
-    items = made()
-    before = hashes(between.join(items))
-    assert len(before) > 80
-    assert len(set(before)) == len(before)
     changed = []
-    for place, how in itertools.product(range(len(items) // 10, len(items) // 3, 5), ("insert", "delete", "longer")):
-        after = hashes(between.join(edited(items, place, how)))
+    for seed, how in itertools.product(range(6), ("insert", "delete", "longer")):
+        DRAW.seed(seed)
+        items = made()
+        before = hashes(between.join(items))
+        assert len(before) > 75
+        after = hashes(between.join(edited(items, DRAW.randrange(10, len(items) // 3), how)))
         changed.append(len(set(after) - set(before)))
-        if len(changed) == 18:
-            break
-    mean = sum(changed) / len(changed)
-    assert mean <= (4 if "sections" in name else 14), sorted(changed)
-    assert max(changed) < len(before) * 2 / 3, sorted(changed)
+    assert sum(changed) / len(changed) <= (2 if name in OF_ITS_STRUCTURE else 12), sorted(changed)
 
 
 def test_an_edit_in_a_section_changes_nothing_outside_it() -> None:
@@ -108,7 +107,14 @@ def test_chunks_of_a_huge_text_come_one_by_one() -> None:
 
 
 def test_a_text_without_lines_spaces_or_ends_is_cut_in_time() -> None:
-    for text in ("." * 200_000, "\n" * 200_000 + "x", "-" * 200_000 + "x", "| " * 100_000, "- " * 100_000, "船" * 50_000):
+    for text in (
+        "." * 200_000,
+        "\n" * 200_000 + "x",
+        "-" * 200_000 + "x",
+        "| " * 100_000,
+        "- " * 100_000,
+        "船" * 50_000,
+    ):
         document = Document(id="d", source="a.txt", text=text, kind="text")
         chunks = chunk_document(document, tokenizer=WORD, config=CONFIG)
         assert chunks[-1].end == len(text.rstrip())
