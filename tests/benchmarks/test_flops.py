@@ -1,8 +1,10 @@
+import inspect
+
 import pytest
 import torch
 from flops import DecoderShape, EncoderShape, projector_flops
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, DynamicCache
 
 from c2vsearch.model.causal2vec import Projector
 from tests.tiny_models import BERT, DECODERS
@@ -32,10 +34,13 @@ def test_decoder_flops_are_those_the_counter_sees(kind: str, kv_heads: int, toke
 def test_a_cached_prefix_is_attended_to_and_not_computed() -> None:
     decoder = build(DECODERS["llama"])
     shape = DecoderShape(hidden=16, layers=3, intermediate=32, heads=2, kv_heads=2)
+    # Later versions of transformers have another name for it.
+    name = "cache" if "cache" in inspect.signature(decoder.forward).parameters else "past_key_values"
+    prefix = {name: DynamicCache()}
     with torch.no_grad():
-        cache = decoder(input_ids=torch.ones(1, 9, dtype=torch.long), use_cache=True).past_key_values
+        decoder(input_ids=torch.ones(1, 9, dtype=torch.long), use_cache=True, **prefix)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        decoder(input_ids=torch.ones(1, 5, dtype=torch.long), past_key_values=cache, use_cache=True)
+        decoder(input_ids=torch.ones(1, 5, dtype=torch.long), use_cache=True, **prefix)
     assert counter.get_total_flops() == shape.flops(5, prefix=9)
 
 
