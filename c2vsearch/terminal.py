@@ -25,12 +25,12 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Show control characters as escapes; keep newlines and tabs.
+    r"""Show control characters as escapes; keep newlines, as the system's own, and tabs.
 
-    >>> visible("a\x1b[2Jb\r\n")
-    'a\\x1b[2Jb\\x0d\n'
+    >>> visible("a\x1b[2Jb\rc\r\n")
+    'a\\x1b[2Jb\\x0dc\n'
     """
-    return _UNSAFE.sub(_escape, text)
+    return _UNSAFE.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def visible_line(text: str) -> str:

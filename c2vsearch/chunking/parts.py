@@ -82,9 +82,16 @@ def _nested(text: str, block: Block) -> Iterator[Block]:
 
 
 def _rows(text: str, block: Block) -> Iterator[Block]:
+    """The rows. The header and the rules stay with the row below them: by themselves they say nothing."""
     header = _header(text, block)
+    begin = -1
     for first, last in _visible_lines(text, block.start, block.end):
-        yield Block(first, last, "row", header if header is not None and first >= header[1] else None)
+        begin = first if begin < 0 else begin
+        if (header is None or first >= header[1]) and not _RULE.fullmatch(text, first, last):
+            yield Block(begin, last, "row", header)
+            begin = -1
+    if begin >= 0:
+        yield Block(begin, block.end, "row", header)
 
 
 def _header(text: str, block: Block) -> Span | None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from c2vsearch import __version__
-from c2vsearch.cli import contents, distill, doctor, evaluate, export, index, mine, query, status, train
+from c2vsearch.cli import chunks, contents, distill, doctor, evaluate, export, index, mine, query, status, train
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.terminal import visible
 
@@ -31,6 +31,7 @@ app.command("index", epilog=index.EXAMPLES)(index.index)
 app.command("query", epilog=query.EXAMPLES)(query.query)
 app.command("search", epilog=query.EXAMPLES, hidden=True)(query.query)
 app.command("status", epilog=status.EXAMPLES)(status.status)
+app.command("chunks", epilog=chunks.EXAMPLES)(chunks.chunks)
 app.command("ls", epilog=contents.LS_EXAMPLES)(contents.ls)
 app.command("get", epilog=contents.GET_EXAMPLES)(contents.get)
 app.command("rm", epilog=contents.RM_EXAMPLES)(contents.rm)

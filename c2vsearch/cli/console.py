@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from c2vsearch.records import Value
 
 
 def results() -> Console:
@@ -28,6 +31,11 @@ def messages(*, quiet: bool = False) -> Console:
 def print_json(value: Any) -> None:
     """One JSON document on stdout, in ASCII: safe in every terminal and every locale."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+
+
+def json_value(value: Value) -> object:
+    """A value of metadata as JSON has it: times as ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime.datetime) else value
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:

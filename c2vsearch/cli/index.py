@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from c2vsearch.cli.console import duration, messages, plain_table, print_json, results, size
+from c2vsearch.cli.console import duration, messages, print_json
 from c2vsearch.cli.find_index import find_index
+from c2vsearch.cli.options import chunk_sizes, given, globs, names, size_of
+from c2vsearch.cli.progress import progress
+from c2vsearch.cli.summary import changes_of, plan_record, report_record, show_plan, show_report
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision
 from c2vsearch.errors import InvalidConfig
-from c2vsearch.records import path_of
-from c2vsearch.terminal import visible, visible_line
 
 if TYPE_CHECKING:
     from c2vsearch.indexing import IndexPlan, IndexReport, Progress
-    from c2vsearch.records import FileReport
 
 EXAMPLES = """Examples:
 
@@ -34,21 +33,23 @@ c2vsearch index ~/notes ~/papers --index indexes/mine
 
 c2vsearch index
 
+pandoc notes.wiki | c2vsearch index - --name notes.md --index indexes/mine
+
 c2vsearch index support.jsonl --text-field body --id-field ticket --metadata-fields team,opened"""
-PROBLEMS_SHOWN = 8
-CHANGES_SHOWN = 3
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 
 
 def index(
     directories: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DIR", help="Directories, or files; without one, all that the index is of."),
+        typer.Argument(metavar="DIR", help="Directories, or files; - is stdin; without one, all that the index is of."),
     ] = None,
     place: Annotated[
         Path | None,
         typer.Option("--index", envvar="C2VSEARCH_INDEX", help="Its place; ./indexes/<DIR name> by default."),
     ] = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="What stdin is called in the index; it replaces what has the name.")
+    ] = "stdin.txt",
     model: Annotated[
         str | None,
         typer.Option(
@@ -130,27 +131,42 @@ def index(
     """
     if watch and (dry_run or as_json):
         raise InvalidConfig("--watch goes with neither --dry-run nor --json; expected one of them")
+    walking = given(
+        hidden=hidden, ignore_files=ignore, follow_symlinks=follow_symlinks,
+        max_file_bytes=size_of(max_file_size, "--max-file-size"), include=globs(include), exclude=globs(exclude),
+    )  # fmt: skip
+    if Path("-") in (directories or ()):
+        if directories != [Path("-")] or dry_run or watch:
+            raise InvalidConfig("- reads stdin; expected it alone, without --dry-run and --watch")
+        directories, place, walking, add = *_piped(name, place), True
     run = Run(
         roots=tuple(directories or ()), index=place if directories else find_index(place), model=model, add=add,
         rebuild=rebuild, metadata=metadata,
         encoding=EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision)),
-        walking=given(
-            hidden=hidden, ignore_files=ignore, follow_symlinks=follow_symlinks,
-            max_file_bytes=_size(max_file_size, "--max-file-size"),
-            include=_globs(include), exclude=_globs(exclude),
-        ),
+        walking=walking,
         reading=given(
-            text_field=text_field, id_field=id_field, metadata_fields=_names(metadata_fields), workers=workers,
-            timeout_seconds=reader_timeout, max_memory_bytes=_size(reader_memory, "--reader-memory"),
+            text_field=text_field, id_field=id_field, metadata_fields=names(metadata_fields), workers=workers,
+            timeout_seconds=reader_timeout, max_memory_bytes=size_of(reader_memory, "--reader-memory"),
         ),
         chunking=chunk_sizes(max_tokens, overlap_tokens),
     )  # fmt: skip
-    if dry_run:
-        _show_plan(run, as_json=as_json)
+    if dry_run and as_json:
+        print_json(plan_record(run.plan()))
+    elif dry_run:
+        show_plan(run.plan())
     elif watch:
         _follow(run, quiet=quiet)
     else:
         _index_once(run, quiet=quiet, as_json=as_json)
+
+
+def _piped(name: str, place: Path | None) -> tuple[list[Path], Path, dict[str, Any]]:
+    """Keep stdin beside its index: what to index, where, and which of it."""
+    from c2vsearch.indexing import default_index, keep_piped
+    from c2vsearch.indexing.piped import PIPED_WALKING
+
+    index = place or default_index(Path("stdin"))
+    return [keep_piped(sys.stdin.buffer.read(), name=name, index=index)], index, dict(PIPED_WALKING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,15 +208,15 @@ def _index_once(run: Run, *, quiet: bool, as_json: bool) -> None:
     from c2vsearch.indexing import IndexingInterrupted
 
     interrupted = False
-    with _progress(quiet=quiet or as_json) as on_progress:
+    with progress(quiet=quiet or as_json) as on_progress:
         try:
             report = run.sync(on_progress=on_progress)
         except IndexingInterrupted as stop:
             report, interrupted = stop.report, True
     if as_json:
-        print_json(_record(report))
+        print_json(report_record(report))
     elif not quiet:
-        _summary(report, interrupted=interrupted, default_place=run.index is None)
+        show_report(report, interrupted=interrupted, default_place=run.index is None)
     if interrupted:
         raise typer.Exit(130)
     if any(file.status == "failed" for file in report.files):
@@ -222,10 +238,10 @@ def _follow(run: Run, *, quiet: bool) -> None:
     def tell(report: IndexReport) -> None:
         nonlocal first
         if not quiet and first:
-            _summary(report, interrupted=False, default_place=run.index is None)
+            show_report(report, interrupted=False, default_place=run.index is None)
             messages().print("Watching for changes; Ctrl-C ends it.")
         elif not quiet and set(report.counts) != {"unchanged"}:
-            messages().print(f"{_changes(report)}: {report.encoded} chunks embedded in {duration(report.seconds)}")
+            messages().print(f"{changes_of(report)}: {report.encoded} chunks embedded in {duration(report.seconds)}")
         first = False
 
     try:
@@ -236,190 +252,3 @@ def _follow(run: Run, *, quiet: bool) -> None:
         if not quiet:
             messages().print("Stopped. What is finished is kept.")
         raise typer.Exit(130) from None
-
-
-def _changes(report: IndexReport) -> str:
-    """What a sync found, without what stayed as it was."""
-    settled = {"unchanged", "empty", "skipped", "failed"}
-    shown = [file for file in report.files if file.status not in settled]
-    names = ", ".join(f"{file.status} {visible_line(file.source)}" for file in shown[:CHANGES_SHOWN])
-    return (
-        names + (f" and {len(shown) - CHANGES_SHOWN} more" if len(shown) > CHANGES_SHOWN else "") or "no text changed"
-    )
-
-
-def _show_plan(run: Run, *, as_json: bool) -> None:
-    plan = run.plan()
-    if as_json:
-        print_json(
-            {
-                "index": str(plan.index), "roots": list(map(str, plan.roots)), "counts": plan.counts,
-                "chunks": plan.chunks,
-                "to_embed": plan.to_embed, "tokens": plan.tokens, "seconds": round(plan.seconds, 1),
-                "size_bytes": plan.size_bytes, "settings_changed": plan.settings_changed,
-                "problems": _problems(plan.files),
-            }
-        )  # fmt: skip
-        return
-    console = results()
-    if plan.settings_changed:
-        console.print(f"Everything would be read again, because settings changed: {plan.settings_changed}")
-    _show_files(console, plan.counts, plan.files)
-    for hint in plan.hints:
-        console.print(visible(hint))
-    console.print(f"{plan.chunks} chunks in {visible_line(str(plan.index))}, {plan.to_embed} of them to embed")
-    if plan.to_embed:
-        cost = f"about {duration(plan.seconds)} on this machine, about {size(plan.size_bytes)} on disk"
-        console.print(f"{plan.tokens:,} tokens, {cost}")
-    console.print("Nothing was written.")
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given on the command line; the index has the others."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _globs(globs: list[str] | None) -> tuple[str, ...] | None:
-    """An empty one forgets those that are recorded."""
-    return tuple(filter(None, globs)) if globs else None
-
-
-def chunk_sizes(max_tokens: int | None, overlap_tokens: int | None) -> ChunkingConfig | None:
-    """What was asked for; None leaves the sizes to the model."""
-    if max_tokens is None and overlap_tokens is None:
-        return None
-    size = ChunkingConfig.max_tokens if max_tokens is None else max_tokens
-    return ChunkingConfig.sized(size, overlap_tokens=overlap_tokens)
-
-
-def _size(text: str | None, option: str) -> int | None:
-    return None if text is None else parse_size(text, option=option)
-
-
-def parse_size(text: str, *, option: str) -> int:
-    """Bytes of a size as people write it.
-
-    >>> parse_size("20MB", option="--size"), parse_size("1.5k", option="--size")
-    (20000000, 1500)
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if not match:
-        raise InvalidConfig(f"{option} is {text!r}; expected a number of bytes, or one with kB, MB or GB")
-    return int(float(match.group(1)) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match.group(2).lower()])
-
-
-def _progress(*, quiet: bool) -> AbstractContextManager[Callable[[Progress], None] | None]:
-    console = messages()
-    if quiet:
-        return nullcontext(None)
-    return _Bar(console) if console.is_terminal else nullcontext(_Lines(console))
-
-
-class _Bar:
-    """A live line on a terminal: share of the bytes, files, chunks, tokens a second, time left."""
-
-    def __init__(self, console: Any) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(),
-        )
-        self._bar = Progress(*columns, console=console, transient=True)
-        self._task = self._bar.add_task("reading", total=None, detail="")
-
-    def __enter__(self) -> Callable[[Progress], None]:
-        self._bar.__enter__()
-        return self._update
-
-    def __exit__(self, *details: Any) -> None:
-        self._bar.__exit__(*details)
-
-    def _update(self, progress: Progress) -> None:
-        self._bar.update(
-            self._task, description="embedding", total=max(progress.bytes, 1), completed=progress.bytes_done,
-            detail=_detail(progress),
-        )  # fmt: skip
-
-
-class _Lines:
-    """A plain line now and then where no terminal is."""
-
-    def __init__(self, console: Any, *, every_s: float = 10.0) -> None:
-        self._console, self._every_s, self._last_s = console, every_s, 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.seconds - self._last_s >= self._every_s:
-            self._last_s = progress.seconds
-            left = progress.seconds * (progress.bytes / max(progress.bytes_done, 1) - 1)
-            self._console.print(f"{_detail(progress)}, about {duration(left)} left")
-
-
-def _detail(progress: Progress) -> str:
-    rate = progress.tokens / progress.seconds if progress.seconds else 0
-    return f"{progress.files_done}/{progress.files} files, {progress.chunks} chunks, {rate:,.0f} tokens/s"
-
-
-def _summary(report: IndexReport, *, interrupted: bool, default_place: bool) -> None:
-    console = messages()
-    if report.settings_changed:
-        console.print(f"Everything was read again, because settings changed: {report.settings_changed}")
-    _show_files(console, report.counts, report.files)
-    for hint in report.hints:
-        console.print(visible(hint))
-    rate = f", {report.tokens / report.seconds:,.0f} tokens/s" if report.tokens and report.seconds > 0 else ""
-    made = (
-        f"{report.encoded} embedded, {report.reused} reused" if report.encoded or report.reused else "nothing to embed"
-    )
-    console.print(
-        f"{report.chunks} chunks in {visible_line(str(report.index))} ({made}) in {duration(report.seconds)}{rate}"
-    )
-    if interrupted:
-        console.print("Interrupted. What is finished is kept; the same command goes on from there.")
-    elif report.chunks:
-        where = "" if default_place else f" --index {visible_line(str(report.index))}"
-        console.print(f'Next: c2vsearch query "your question"{where}', style="bold")
-    else:
-        console.print("There is nothing to search yet: no file had text that could be read.")
-
-
-def _show_files(console: Any, counts: dict[str, int], files: Sequence[FileReport]) -> None:
-    """How many files ended how, and the first of those that were left out."""
-    table = plain_table("files", "", right=("files",))
-    for state, count in counts.items():
-        table.add_row(str(count), visible_line(state))
-    console.print(table)
-    # A missing extra is in the table and in its hint; the other files that were left out are named.
-    problems = [
-        file for file in files if file.status in {"skipped", "failed"} and not file.reason.startswith("needs-extra")
-    ]
-    for file in problems[:PROBLEMS_SHOWN]:
-        console.print(
-            f"  {visible_line(path_of(file.source, file.member))}: {file.reason}, {visible_line(file.detail)}",
-            style="dim",
-        )
-    if len(problems) > PROBLEMS_SHOWN:
-        console.print(f"  ... and {len(problems) - PROBLEMS_SHOWN} more: c2vsearch status --problems", style="dim")
-
-
-def _record(report: IndexReport) -> dict[str, Any]:
-    return {
-        "index": str(report.index), "roots": list(map(str, report.roots)), "version": report.version,
-        "counts": report.counts,
-        "chunks": report.chunks, "encoded": report.encoded, "reused": report.reused, "tokens": report.tokens,
-        "seconds": round(report.seconds, 3),
-        "problems": _problems(report.files),
-    }  # fmt: skip
-
-
-def _problems(files: Sequence[FileReport]) -> list[dict[str, str]]:
-    return [
-        {"path": path_of(file.source, file.member), "status": file.status, "reason": file.reason, "detail": file.detail}
-        for file in files if file.status in {"skipped", "failed"}
-    ]  # fmt: skip

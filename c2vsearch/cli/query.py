@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import sys
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from c2vsearch.cli.console import messages, print_json, results
+from c2vsearch.cli.console import json_value, messages, print_json, results
 from c2vsearch.cli.find_index import find_index
 from c2vsearch.config import TASKS, SearchConfig
 from c2vsearch.errors import InvalidConfig
-from c2vsearch.records import Hit, Mode, Value, path_of
+from c2vsearch.records import Hit, Mode, path_of
 from c2vsearch.terminal import visible, visible_line
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
         "heading_path": list(hit.heading_path), "title": hit.title, "start": hit.start, "end": hit.end,
         "text": hit.text, "highlight": list(hit.highlight) if hit.highlight else None,
         "member": hit.member, "kind": hit.kind,
-        "metadata": {key: _told(value) for key, value in sorted(hit.metadata.items())},
+        "metadata": {key: json_value(value) for key, value in sorted(hit.metadata.items())},
     }  # fmt: skip
     return {**fields, "stages": [dataclasses.asdict(stage) for stage in hit.stages]} if explain else fields
 
@@ -96,11 +95,6 @@ def _instruction(task: str | None, instruction: str | None) -> str | None:
             f"--task is {task!r}; expected one of {', '.join(TASKS)} (or your own words: --instruction)"
         )
     return TASKS[task] if task is not None else instruction
-
-
-def _told(value: Value) -> object:
-    """A value as JSON has it: times as ISO 8601."""
-    return value.isoformat() if isinstance(value, datetime.datetime) else value
 
 
 def _path(source: str) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from c2vsearch.artifacts import TEMPORARY_PREFIX
 from c2vsearch.collection.manifest import Manifest, read_manifest
-from c2vsearch.errors import CorruptFile, IndexNotFound
+from c2vsearch.errors import CorruptFile, IndexNotFound, InvalidConfig
 
 VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES, LOCK = (
     "versions", "shards", "vectors", "lexical", "deletes", "sources", "lock",
 )  # fmt: skip
 ROOMS = (VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES)
+# Files that came through a pipe, which are nowhere else: a root of the index, not a part of its versions.
+PIPED = "piped"
 # What this package calls a file in one of those: a leftover of that name may be removed, anything else is not ours.
 OUR_NAMES = re.compile(
     rf"{re.escape(TEMPORARY_PREFIX)}.*|[0-9a-f]{{16}}\.(parquet|faiss)|\d{{8}}-[0-9a-f]{{8}}|\d{{8}}\.json"
@@ -38,8 +40,26 @@ def is_index(root: Path) -> bool:
     if versions(root):
         return True
     names = {path.name for path in root.iterdir()} if root.is_dir() else set()
-    begun = LOCK in names and names <= {LOCK, *ROOMS}
+    begun = bool(names & {LOCK, PIPED}) and names <= {LOCK, PIPED, *ROOMS}
     return begun and all(OUR_NAMES.fullmatch(path.name) for room in ROOMS for path in (root / room).glob("*"))
+
+
+def refuse_foreign(root: Path) -> None:
+    """Refuse to write where something else is.
+
+    Raises:
+        InvalidConfig: The directory is not empty and holds no index, or is a file.
+    """
+    if root.is_file():
+        raise InvalidConfig(f"{root} is a file; expected a directory for the index")
+    if (root / LOCK).is_symlink():
+        raise InvalidConfig(f"{root / LOCK} is a symbolic link; expected a plain file: remove it")
+    if root.is_dir() and not is_index(root):
+        strangers = sorted(path.name for path in root.iterdir() if path.name != LOCK)
+        if strangers:
+            raise InvalidConfig(
+                f"{root} is not an index and is not empty (it holds {strangers[0]!r}); give another place with --index"
+            )
 
 
 def open_manifest(root: Path, version: int | None = None) -> Manifest:

@@ -84,7 +84,7 @@ class CollectionWriter:
             CorruptFile: The newest version is damaged; ``rebuild`` does not read it.
         """
         root = Path(root)
-        _refuse_foreign(root)
+        layout.refuse_foreign(root)
         with artifacts.storage_errors():
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = FileLock(root / layout.LOCK, timeout=0)
@@ -301,19 +301,6 @@ def _counts(sources: dict[str, SourceState], live: Live) -> dict[str, int]:
         by_status[state.status] = by_status.get(state.status, 0) + 1
     rows = sum(int(np.count_nonzero(mask)) for mask in live.values())
     return {"chunks": rows, **{f"sources_{status}": count for status, count in sorted(by_status.items())}}
-
-
-def _refuse_foreign(root: Path) -> None:
-    if root.is_file():
-        raise InvalidConfig(f"{root} is a file; expected a directory for the index")
-    if (root / layout.LOCK).is_symlink():
-        raise InvalidConfig(f"{root / layout.LOCK} is a symbolic link; expected a plain file: remove it")
-    if root.is_dir() and not layout.is_index(root):
-        strangers = sorted(path.name for path in root.iterdir() if path.name != layout.LOCK)
-        if strangers:
-            raise InvalidConfig(
-                f"{root} is not an index and is not empty (it holds {strangers[0]!r}); give another place with --index"
-            )
 
 
 def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint) -> None:

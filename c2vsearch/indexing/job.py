@@ -96,11 +96,11 @@ def prepare(  # noqa: PLR0913  (the same choices as the run)
         )
     if base is not None:
         refuse_mismatch(place, base, model.fingerprint)
-    fitted = _fitted(chunking or (base.chunking if base else None), model)
-    if base is not None and fitted != base.chunking:  # what is cut in another way is so everywhere
+    sizes = fitted(chunking or (base.chunking if base else None), model)
+    if base is not None and sizes != base.chunking:  # what is cut in another way is so everywhere
         there = {root.path for root in wanted}
         parts += [part_of(root, required=False) for root in base.roots if root.path not in there]
-    return Job(index=place, parts=tuple(parts), encoder=model, chunking=fitted, batch_size=encoding.batch_size)
+    return Job(index=place, parts=tuple(parts), encoder=model, chunking=sizes, batch_size=encoding.batch_size)
 
 
 def _absolute(root: Path | str) -> str:
@@ -197,7 +197,12 @@ def load_model(name: str | Path, encoding: EncodingConfig) -> Encoder:
     )
 
 
-def _fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:
+def fitted(chunking: ChunkingConfig | None, encoder: Encoder) -> ChunkingConfig:
+    """The sizes that were asked for, else the usual ones, or what the model reads if that is less.
+
+    Raises:
+        InvalidConfig: The model does not read as many tokens.
+    """
     if chunking is None:
         return ChunkingConfig.sized(min(ChunkingConfig.max_tokens, encoder.max_tokens))
     if chunking.max_tokens > encoder.max_tokens:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from c2vsearch.collection import CollectionWriter
+from c2vsearch.collection import CollectionWriter, layout
 from c2vsearch.collection.layout import open_manifest
 from c2vsearch.collection.roots import Root, root_of
 from c2vsearch.errors import InvalidConfig, SourceNotFound
@@ -38,9 +38,11 @@ def remove_files(index: Path | str, patterns: Sequence[str]) -> list[str]:
             )
         for name in names:
             writer.remove_source(name)
-        left = ((root, _of(root, writer.roots, names)) for root in writer.roots)
-        writer.set_roots([_without(root, gone) for root, gone in left if not (root.single_file and gone)])
+        left = [(root, _of(root, writer.roots, names)) for root in writer.roots]
+        writer.set_roots([_left(root, gone, index) for root, gone in left if not (root.single_file and gone)])
         writer.commit()
+    for root, gone in left:
+        _forget_copies(root, gone, index)
     return names
 
 
@@ -62,7 +64,19 @@ def remove_root(index: Path | str, root: Path | str) -> list[str]:
             writer.remove_source(name)
         writer.set_roots([other for other in writer.roots if other.path != found.path])
         writer.commit()
+    _forget_copies(found, names, index)
     return names
+
+
+def _forget_copies(root: Root, names: Iterable[str], index: Path | str) -> None:
+    """Remove what was kept of a pipe; files of other roots are not ours to touch."""
+    if _is_piped(root, index):
+        for name in names:
+            Path(root.file(name)).unlink(missing_ok=True)
+
+
+def _is_piped(root: Root, index: Path | str) -> bool:
+    return Path(root.path) == Path(index).resolve() / layout.PIPED
 
 
 def _of(root: Root, roots: Iterable[Root], names: Iterable[str]) -> list[str]:
@@ -70,8 +84,10 @@ def _of(root: Root, roots: Iterable[Root], names: Iterable[str]) -> list[str]:
     return [name for name in names if (owner := root_of(known, name)) is not None and owner.path == root.path]
 
 
-def _without(root: Root, names: Iterable[str]) -> Root:
-    """A root whose selection leaves files out."""
+def _left(root: Root, names: Iterable[str], index: Path | str) -> Root:
+    """A root whose selection leaves files out. What came through a pipe is gone, and needs no rule to stay away."""
+    if _is_piped(root, index):
+        return root
     more = tuple("/" + _SPECIAL.sub(r"\\\1", root.inside(name)) for name in names)
     excluded = (*root.walking.exclude, *(rule for rule in more if rule not in root.walking.exclude))
     return dataclasses.replace(root, walking=dataclasses.replace(root.walking, exclude=excluded))

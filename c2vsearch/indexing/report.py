@@ -25,7 +25,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once."""
+    """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once.
+
+    ``waited_seconds`` are those in which nothing was embedded because no chunk was ready.
+    """
 
     index: Path
     roots: tuple[Path, ...]
@@ -36,6 +39,7 @@ class IndexReport:
     reused: int
     tokens: int
     seconds: float
+    waited_seconds: float = 0.0
     settings_changed: str = ""
     hints: tuple[str, ...] = ()
 

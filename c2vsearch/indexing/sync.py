@@ -86,6 +86,7 @@ class _Sync:
         self._before = dict(writer.sources)
         self._reports: list[FileReport] = []
         self._encoded = self._reused = self._tokens = self._bytes = self._bytes_done = 0
+        self._waited = 0.0
         self._began = time.monotonic()
 
     def run(self) -> IndexReport:
@@ -122,8 +123,11 @@ class _Sync:
         with Workers(part.root.reading) as workers:
             cutter = self._job.cutter(part, known, workers=workers)
             with closing(ahead(cutter.batches(files, size=self._job.batch_size), by=BATCHES_AHEAD)) as batches:
+                asked = time.monotonic()
                 for batch in batches:
+                    self._waited += time.monotonic() - asked
                     self._store(batch)
+                    asked = time.monotonic()
 
     def _store(self, batch: list[CutFile]) -> None:
         chunks = [chunk for cut in batch for chunk in cut.chunks]
@@ -177,6 +181,7 @@ class _Sync:
             reused=self._reused,
             tokens=self._tokens,
             seconds=time.monotonic() - self._began,
+            waited_seconds=self._waited,
             settings_changed=self._changes.words,
             hints=hints(self._reports),
         )

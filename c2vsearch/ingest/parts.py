@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from c2vsearch.errors import UnreadableDocument
 from c2vsearch.ingest.reader import Blob
-from c2vsearch.ingest.text import fit
+from c2vsearch.ingest.text import fit, storable
 from c2vsearch.records import Document, Heading, LineMark, Value
 
 _SPACE = re.compile(r"\s+")
@@ -40,7 +40,7 @@ class Parts:
         ``tight`` puts it on the line after the part before, as items of a list and rows of a table are. ``marks``, by
         offsets of the part, say more than ``line`` where its lines are not those of the file.
         """
-        text = fit(text)
+        text = storable(text) if marks else fit(text)
         if not text.strip():
             return
         glue = "" if not self._texts else "\n" if tight else BREAK

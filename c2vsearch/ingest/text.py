@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 from c2vsearch.errors import UnreadableDocument
 
@@ -31,7 +32,7 @@ SAMPLE_BYTES = 65_536
 
 
 def decode(data: bytes) -> str:
-    """The text of a file, verbatim but for NULs and lone surrogates, which become U+FFFD.
+    """The text of a file, verbatim but for NULs and lone surrogates, which become U+FFFD, and NFC.
 
     Raises:
         UnreadableDocument: The file is empty ("empty") or not text ("binary").
@@ -48,6 +49,17 @@ def decode(data: bytes) -> str:
 
 
 def fit(text: str) -> str:
+    r"""A text as tokenizers, Parquet and searching eyes take it: `storable`, and in Unicode's composed form (NFC).
+
+    An accent that follows its letter, as file systems and some editors write it, is the same to people.
+
+    >>> fit("Cafe\u0301\0") == "Caf\u00e9\ufffd"
+    True
+    """
+    return unicodedata.normalize("NFC", storable(text))
+
+
+def storable(text: str) -> str:
     """A text of the same length that tokenizers and Parquet take: NULs and lone surrogates become U+FFFD."""
     return _UNFIT.sub("\ufffd", text)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -368,3 +370,26 @@ def test_zip_bomb(tmp_path: Path) -> None:
         archive.writestr("word/document.xml", b"0" * 50_000_000)
     with pytest.raises(UnreadableDocument, match="would unpack"):
         read(tmp_path, "bomb.docx")
+
+
+def test_accents_that_follow_their_letter_are_composed(tmp_path: Path) -> None:
+    """NFD, as macOS and some editors write it, is found and cited like any other text."""
+    apart, whole = "Cafe\u0301 in Mu\u0308nchen \u1112\u1161\u11ab", "Caf\u00e9 in M\u00fcnchen \ud55c"
+    files = {
+        "a.md": f"# {apart}\n\n{apart}\n\n## Part\n\n{apart}\n",
+        "a.txt": apart,
+        "a.html": f"<h1>{apart}</h1><p>{apart} &#101;&#769;</p>",
+        "a.json": json.dumps([{"id": "1", "text": apart}]),
+        "a.csv": f"id,text\n1,{apart}\n",
+        "a.eml": f"Subject: x\nContent-Type: text/plain; charset=utf-8\n\n{apart}\n",
+        "a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "metadata": {}, "source": [apart]}], "nbformat": 4}),
+        "a.1": f".TH X 1\n.SH NAME\nx \\- {apart}\n.SH MORE\n{apart}\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        [document] = list(read_file(SourceFile(name, str(path), 0, 0)))
+        assert whole in document.text, name
+        assert unicodedata.is_normalized("NFC", document.text), name
+        for heading in document.headings:
+            assert heading.title in document.text[heading.start : heading.start + 40], name
