@@ -1,6 +1,6 @@
 """Does the text come out whole? Our readers and other people's on the same files, whose text is known.
 
-    python benchmarks/extraction.py [--documents 30] [--peer markitdown=/path/to/python] [--peer unstructured=...]
+    python benchmarks/extraction.py [--documents 30] [--peer markitdown=/path/to/python] [--peer docling=...]
 
 Each document has a title, sections, paragraphs of made-up sentences, a list and a table, written in every format by
 the libraries people write them with. Recall is the share of sentences, items and cells that come out unbroken (white
@@ -67,7 +67,20 @@ for line in sys.stdin:
         error = f"{type(problem).__name__}: {problem}"
     print(json.dumps([path, text, time.perf_counter() - began, error]), flush=True)
 """
-PEERS = {"markitdown": MARKITDOWN, "unstructured": UNSTRUCTURED}
+DOCLING = """
+import json, sys, time
+from docling.document_converter import DocumentConverter
+reader = DocumentConverter()
+for line in sys.stdin:
+    path = line.strip()
+    began, text, error = time.perf_counter(), "", ""
+    try:
+        text = reader.convert(path).document.export_to_markdown()
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+    print(json.dumps([path, text, time.perf_counter() - began, error]), flush=True)
+"""
+PEERS = {"markitdown": MARKITDOWN, "unstructured": UNSTRUCTURED, "docling": DOCLING}
 _SPACE = re.compile(r"\s+")
 
 
@@ -87,6 +100,11 @@ class Content:
         sentences = [s for _, texts in self.sections for text in texts for s in re.split(r"(?<=\.) ", text)]
         headings = [heading for heading, _ in self.sections]
         return [*headings, *sentences, *self.items, *(cell for row in self.table for cell in row)]
+
+
+def vocabulary() -> list[str]:
+    """The words that documents are made of."""
+    return sorted({word for text in paragraphs() for word in re.findall(r"\b[a-z]{4,10}\b", text)})
 
 
 def content(number: int, words: list[str]) -> Content:
@@ -358,7 +376,7 @@ def main() -> None:
     args = parser.parse_args()
     readers = {"c2vsearch": (sys.executable, OURS)}
     readers |= {name: (python, PEERS[name]) for name, python in (peer.split("=", 1) for peer in args.peer)}
-    words = sorted({word for text in paragraphs() for word in re.findall(r"\b[a-z]{4,10}\b", text)})
+    words = vocabulary()
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()

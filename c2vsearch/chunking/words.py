@@ -51,7 +51,8 @@ class Words:
         known = self._known
         if len(known) > _WORDS_KEPT:
             known = self._known = {}
-        new = words - known.keys()
+        # Not `words - known.keys()`, which goes through all that are known.
+        new = {word for word in words if word not in known}
         long = {word for word in new if len(word) > _LONGEST_KEPT}
         known.update(self._starts(new - long))
         return {**known, **self._starts(long)} if long else known

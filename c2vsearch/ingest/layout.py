@@ -34,6 +34,7 @@ _PAGE_NUMBER = re.compile(r"\W*(?:page )?(?:#|[ivxlc]{1,7})(?: (?:of|/) #)?\W*$"
 _LEADER = re.compile(r"(?:\s?[.·…_]){4,}")
 _NUMBER: Place = ("#", 0)
 _FEW_PAGES = 3
+_FULL_PAGE = 8  # lines of a page that may be one of two with furniture
 _LISTED = re.compile(r"(?:[•‣▪–—*·-]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _HYPHENS = ("-", "\u00ad", "\u2010", "\ufffe", "\x02")
@@ -62,7 +63,7 @@ def in_reading_order(lines: Sequence[Line]) -> list[Line]:
 def without_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     """Pages without the headers, footers and page numbers that are printed on most of them."""
     if len(pages) < _FEW_PAGES:
-        return [list(page) for page in pages]
+        return _without_what_both_have(pages)
     texts: Counter[Place] = Counter()
     places: dict[int, Counter[str]] = {}
     for page in pages:
@@ -78,6 +79,18 @@ def without_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
         height for height, told in places.items() if told.total() >= max(6, len(pages) // 2) >= 4 * len(told) / 3
     }
     return [[line for line in page if not _is_furniture(line, page, common, headers)] for page in pages]
+
+
+def _without_what_both_have(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """Two pages without the outermost line that is the same on both; fewer pages, or nearly empty ones, as they are."""
+    if len(pages) != 2 or min(map(len, pages)) < _FULL_PAGE:
+        return [list(page) for page in pages]
+    ends = [_top_to_bottom(page) for page in pages]
+    common = [end for end in (0, -1) if _place(ends[0][end]) == _place(ends[1][end])]
+    return [
+        [line for line in page if not any(line is lines[end] for end in common)]
+        for page, lines in zip(pages, ends, strict=True)
+    ]
 
 
 def _is_furniture(line: Line, page: Sequence[Line], common: set[Place], headers: set[int]) -> bool:
@@ -180,8 +193,12 @@ def _merged(first: Line, second: Line) -> Line:
 
 def _edges(page: Sequence[Line]) -> list[Line]:
     """The lines that stand at the very top and bottom of a page."""
-    by_height = sorted(page, key=lambda line: -line.top)
+    by_height = _top_to_bottom(page)
     return by_height[:_EDGE_LINES] + by_height[_EDGE_LINES:][-_EDGE_LINES:]
+
+
+def _top_to_bottom(page: Sequence[Line]) -> list[Line]:
+    return sorted(page, key=lambda line: -line.top)
 
 
 def _place(line: Line) -> Place:

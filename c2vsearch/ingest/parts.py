@@ -81,9 +81,11 @@ class Parts:
         if not self._texts:
             raise UnreadableDocument("no-text", "it has no text")
         title = _SPACE.sub(" ", fit(title)).strip()
+        text = "".join(self._texts)
+        pages = (min(start, len(text)) for start in self._pages)  # empty ones at the end begin where the text ends
         return Document(
-            id="", source=blob.source, member=blob.member, text="".join(self._texts), kind=kind,
+            id="", source=blob.source, member=blob.member, text=text, kind=kind,
             title=title or next((heading.title for heading in self._headings if heading.level == 1), ""),
-            headings=tuple(self._headings), pages=tuple(self._pages), lines=tuple(self._lines),
+            headings=tuple(self._headings), pages=tuple(pages), lines=tuple(self._lines),
             metadata={name: value for name, value in (metadata or {}).items() if value not in ("", ())},
         )  # fmt: skip

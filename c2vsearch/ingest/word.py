@@ -120,7 +120,7 @@ class Styles:
 
     @cached_property
     def _styles(self) -> dict[str, Any]:
-        found = self._root.iter(f"{_W}style") if self._root is not None else ()
+        found = self._root.iterfind(f"{_W}style") if self._root is not None else ()
         return {style.get(f"{_W}styleId", ""): style for style in found}
 
     def level(self, paragraph: Any) -> int:

@@ -22,6 +22,7 @@ def read_one(path: Path, **settings: object) -> Document:
     [document] = read(path, **settings)
     assert isinstance(document, Document)
     assert all(document.text[heading.start :].strip() for heading in document.headings)
+    assert list(document.pages) == sorted(min(start, len(document.text)) for start in document.pages)
     return document
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from c2vsearch.chunking import chunk_document
 from c2vsearch.collection import Collection
-from c2vsearch.config import ReadingConfig
+from c2vsearch.config import ChunkingConfig, ReadingConfig
+from c2vsearch.encoder.hashing import WordTokenizer
 from c2vsearch.errors import MissingDependency, UnreadableDocument
 from c2vsearch.indexing import index_directory
 from c2vsearch.ingest import read_file
@@ -66,7 +68,10 @@ def test_each_reader_has_a_seed_and_reads_it(tmp_path: Path) -> None:
 
 
 def ended(items: list[Document | FileReport]) -> list[str]:
-    """What each thing in a file came to."""
+    """What each thing in a file came to; what was read has to be such as can be cut."""
+    for document in items:
+        if isinstance(document, Document):
+            chunk_document(document, tokenizer=WordTokenizer(), config=ChunkingConfig())
     return [item.reason or item.status if isinstance(item, FileReport) else "document" for item in items]
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from c2vsearch.chunking import chunk_document
+from c2vsearch.config import ChunkingConfig
+from c2vsearch.encoder.hashing import WordTokenizer
 from c2vsearch.errors import MissingDependency, UnreadableDocument
 from tests.ingest.reading import outline, paragraphs, read, read_one, reason
 
@@ -270,6 +273,19 @@ def test_a_workbook(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert outline(found) == [(1, "Fees"), (1, "Lonely")]
     assert len(found.pages) == 3
+
+
+def test_empty_sheets_at_the_end_are_pages_without_text(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Name", "Fare"])
+    book.active.append(["Dog", 4.5])
+    book.create_sheet("Sheet2")
+    book.create_sheet("Sheet3")
+    book.save(tmp_path / "fares.xlsx")
+    document = read_one(tmp_path / "fares.xlsx")
+    assert document.pages == (0, len(document.text), len(document.text))
+    [chunk] = chunk_document(document, tokenizer=WordTokenizer(), config=ChunkingConfig())
+    assert (chunk.text, chunk.page) == (document.text, 1)
 
 
 def test_a_sheet_of_texts_is_a_document_a_row(tmp_path: Path) -> None:

@@ -299,9 +299,15 @@ def test_few_lines_side_by_side_are_no_columns() -> None:
     ]
 
 
-def test_two_pages_have_no_furniture() -> None:
-    pages = [[line("Header", 800), line("Text", 700)]] * 2
-    assert without_furniture(pages) == [list(page) for page in pages]
+def test_of_two_pages_only_the_outermost_lines_are_furniture() -> None:
+    texts = [[line(text, 700 - 20 * row) for row, text in enumerate(prose(seed, 8))] for seed in "ab"]
+    again = line("The same on both", 780)
+    pages = [[line("Header", 800), again, *text, line(f"Page {n}", 30)] for n, text in enumerate(texts, start=1)]
+    assert without_furniture(pages) == [[again, *text] for text in texts]
+    forms = [[line("Name", 800), line("Text", 700)]] * 2
+    assert without_furniture(forms) == [list(form) for form in forms]
+    other = [pages[0], [line("Another", 800), *pages[1][1:]]]
+    assert without_furniture(other) == [pages[0][:-1], other[1][:-1]]
 
 
 def test_drawn_into_memory(tmp_path: Path) -> None:

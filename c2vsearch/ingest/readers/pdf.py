@@ -173,9 +173,9 @@ def _squeezed(text: str) -> str:
 
 def _refuse_garbage(pages: list[list[Line]]) -> None:
     """Fonts without a map to characters give signs that stand for nothing."""
-    text = "".join(line.text for page in pages for line in page)
-    nothing = sum(character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn") for character in text)
-    if 2 * nothing > len(text):
+    signs = Counter("".join(line.text for page in pages for line in page))
+    nothing = sum(signs[sign] for sign in signs if sign == "\ufffd" or unicodedata.category(sign) in ("Co", "Cn"))
+    if 2 * nothing > signs.total():
         raise UnreadableDocument("no-text", "its fonts do not say which characters they print")
 
 
