@@ -25,7 +25,8 @@ def messages(*, quiet: bool = False) -> Console:
     """stderr, for progress, hints and summaries."""
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False, emoji=False, quiet=quiet)
+    wrapped = sys.stderr.isatty()
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, quiet=quiet, soft_wrap=not wrapped)
 
 
 def print_json(value: Any) -> None:

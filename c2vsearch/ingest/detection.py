@@ -19,10 +19,11 @@ MARKED = OLD_OFFICE | frozenset(
     """.split()
 )
 # Types that are text: a name that says text is believed before these are.
-WRITTEN = frozenset({".html", ".mbox", ".rtf"})
+WRITTEN = frozenset({".html", ".mbox", ".ps", ".rtf"})
 
 _MARKS = (
     (b"%PDF-", ".pdf"),
+    (b"%!PS", ".ps"),
     (b"{\\rtf", ".rtf"),
     (b"PAR1", ".parquet"),
     (b"ARROW1\0\0", ".arrow"),

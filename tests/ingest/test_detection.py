@@ -69,6 +69,7 @@ OFFICE = "[Content_Types].xml"
     ("data", "suffix"),
     [
         (b"%PDF-1.7\n...", ".pdf"),
+        (b"%!PS-Adobe-3.0\n", ".ps"),
         (b"\xef\xbb\xbf\n%PDF-1.4", ".pdf"),
         (b"The mark %PDF-1.4 in a text", ""),
         (b"{\\rtf1\\ansi Text}", ".rtf"),
@@ -147,7 +148,7 @@ def test_a_page_is_read_as_one(tmp_path: Path, name: str) -> None:
     ("name", "kind"), [("a.md", "markdown"), ("a.txt", "text"), ("a.js", "code"), ("a.rst", "rst")]
 )
 def test_text_that_is_named_as_text_is_not_doubted(tmp_path: Path, name: str, kind: str) -> None:
-    for data in (PAGE, MAIL, b"{\\rtf1 Text}"):
+    for data in (PAGE, MAIL, b"{\\rtf1 Text}", b"%!PS is how PostScript begins"):
         assert read(tmp_path, name, data) == [(kind, "", data.decode())]
 
 
