@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parent / "cli.md"
-VERBS = ("index", "query", "status", "evaluate", "mine", "distill", "train", "export", "doctor")
 
 INTRODUCTION = """# Commands
 
@@ -47,7 +46,8 @@ def page() -> str:
     from c2vsearch.cli.app import app
 
     command: Any = typer.main.get_command(app)
-    return "\n".join([INTRODUCTION, *(section(verb, command.commands[verb]) for verb in VERBS)])
+    shown = {verb: found for verb, found in command.commands.items() if not found.hidden}
+    return "\n".join([INTRODUCTION, *(section(verb, found) for verb, found in shown.items())])
 
 
 def section(verb: str, command: Any) -> str:
@@ -61,6 +61,7 @@ def section(verb: str, command: Any) -> str:
         default = (
             "" if parameter.default in (None, False, True) or callable(parameter.default) else f"{parameter.default}"
         )
+        name = name.replace("|", "\\|")  # or it would end the cell
         lines.append(f"| {name} | {default} | {getattr(parameter, 'help', '') or ''} |")
     if command.epilog:
         examples = [line for line in command.epilog.splitlines() if line.startswith("c2vsearch")]

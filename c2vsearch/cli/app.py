@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from c2vsearch import __version__
-from c2vsearch.cli import chunks, contents, distill, doctor, evaluate, export, index, mine, query, status, train
+from c2vsearch.cli import (
+    chunks,
+    contents,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    index,
+    mine,
+    query,
+    status,
+    train,
+    versions,
+)
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.terminal import visible
 
@@ -35,6 +48,11 @@ app.command("chunks", epilog=chunks.EXAMPLES)(chunks.chunks)
 app.command("ls", epilog=contents.LS_EXAMPLES)(contents.ls)
 app.command("get", epilog=contents.GET_EXAMPLES)(contents.get)
 app.command("rm", epilog=contents.RM_EXAMPLES)(contents.rm)
+app.command("log", epilog=versions.LOG_EXAMPLES)(versions.log)
+app.command("restore", epilog=versions.RESTORE_EXAMPLES)(versions.restore)
+app.command("verify", epilog=versions.VERIFY_EXAMPLES)(versions.verify)
+app.command("compact", epilog=versions.COMPACT_EXAMPLES)(versions.compact)
+app.command("vacuum", epilog=versions.VACUUM_EXAMPLES)(versions.vacuum)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("mine", epilog=mine.EXAMPLES)(mine.mine)
 app.command("distill", epilog=distill.EXAMPLES)(distill.distill)

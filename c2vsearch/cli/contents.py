@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from c2vsearch.cli.console import messages, plain_table, print_json, results, size
-from c2vsearch.cli.find_index import find_index
+from c2vsearch.cli.find_index import At, Place, find_index, open_index
 from c2vsearch.errors import InvalidConfig, SourceNotFound
 from c2vsearch.terminal import visible, visible_line
 
@@ -36,21 +35,15 @@ c2vsearch rm docs/old.md 'drafts/'
 c2vsearch rm --root ~/papers"""
 _LINES = re.compile(r"(.+):(\d+)(?:-(\d+))?$", re.DOTALL)
 
-Place = Annotated[
-    Path | None,
-    typer.Option("--index", envvar="C2VSEARCH_INDEX", help="The index; by default the latest under ./indexes."),
-]
-
 
 def ls(
     patterns: Annotated[list[str] | None, typer.Argument(metavar="GLOB", help="Only files that match.")] = None,
     place: Place = None,
+    at: At = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """List the files of an index: how each stands, and how many documents and chunks it gave."""
-    from c2vsearch.collection import Collection
-
-    collection = Collection.open(find_index(place))
+    collection = open_index(place, at)
     states = _matching(collection, patterns or [])
     if as_json:
         print_json([_record(state) for state in states])
@@ -68,12 +61,12 @@ def ls(
 def get(
     path: Annotated[str, typer.Argument(metavar="PATH[:FROM-TO]", help="A file of the index, or lines of it.")],
     place: Place = None,
+    at: At = None,
 ) -> None:
     """Print the text of a file as it was indexed, without reading the file again."""
-    from c2vsearch.collection import Collection
     from c2vsearch.collection.contents import chunks_of, lines_of, text_of
 
-    collection = Collection.open(find_index(place))
+    collection = open_index(place, at)
     name, first, last = _asked(collection, path)
     source, _, member = name.partition("!/")
     chunks = chunks_of(collection, source, member or None)

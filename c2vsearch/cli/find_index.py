@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from c2vsearch.cli.console import messages
 from c2vsearch.errors import IndexNotFound
 from c2vsearch.terminal import visible_line
+
+if TYPE_CHECKING:
+    from c2vsearch.collection import Collection
+
+Place = Annotated[
+    Path | None,
+    typer.Option("--index", envvar="C2VSEARCH_INDEX", help="The index; by default the latest under ./indexes."),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="VERSION|TIME", help="The index as it was: 7, 2026-11-27, 2026-11-27T14:30."),
+]
 
 
 def find_index(given: Path | None) -> Path:
@@ -26,6 +41,20 @@ def find_index(given: Path | None) -> Path:
         "no index under ./indexes here or in a directory above; build one with: c2vsearch index DIR, or name one "
         "with --index"
     )
+
+
+def open_index(place: Path | None, at: str | None) -> Collection:
+    """The index that is meant, at the version that is meant.
+
+    Raises:
+        IndexNotFound: There is no such index or version.
+        CorruptFile: It is damaged.
+    """
+    from c2vsearch.collection import Collection
+    from c2vsearch.collection.history import version_at
+
+    index = find_index(place)
+    return Collection.open(index, version=None if at is None else version_at(index, at))
 
 
 def _newest(indexes: list[Path]) -> Path:

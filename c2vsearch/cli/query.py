@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from c2vsearch.cli.console import json_value, messages, print_json, results
-from c2vsearch.cli.find_index import find_index
+from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.config import TASKS, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode, path_of
@@ -32,10 +31,7 @@ SNIPPET_CHARS = 320
 
 def query(
     words: Annotated[list[str], typer.Argument(metavar="TEXT", help="The question; - reads it from stdin.")],
-    place: Annotated[
-        Path | None,
-        typer.Option("--index", envvar="C2VSEARCH_INDEX", help="The index; by default the latest under ./indexes."),
-    ] = None,
+    place: Place = None,
     k: Annotated[int, typer.Option("--top-k", "-k", "--limit", "-n", help="Hits to show.")] = SearchConfig.k,
     mode: Annotated[str, typer.Option(help="hybrid, dense or bm25.")] = SearchConfig.mode,
     rerank: Annotated[
@@ -45,7 +41,7 @@ def query(
     task: Annotated[str | None, typer.Option(help=f"What the search is for: {', '.join(TASKS)}.")] = None,
     instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
-    at: Annotated[int | None, typer.Option(metavar="VERSION", help="An older version of the index.")] = None,
+    at: At = None,
     full: Annotated[bool, typer.Option("--full", help="Whole chunks instead of snippets.")] = False,
     files_only: Annotated[bool, typer.Option("-l", "--files-only", help="Only the paths, each once.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Score and rank at every stage.")] = False,
@@ -57,7 +53,7 @@ def query(
 
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     config = SearchConfig(k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates)
-    retriever = Retriever.open(find_index(place), encoder=model, version=at)
+    retriever = Retriever(open_index(place, at), encoder=model)
     hits = retriever.search_with(text, config, instruction=_instruction(task, instruction))
     if as_json:
         print_json([record(hit, explain=explain) for hit in hits])

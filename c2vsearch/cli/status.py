@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from c2vsearch.cli.console import plain_table, print_json, results, size
-from c2vsearch.cli.find_index import find_index
+from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.records import path_of
 from c2vsearch.terminal import visible_line
 
@@ -24,18 +24,14 @@ c2vsearch status --index indexes/handbook --verify"""
 
 
 def status(
-    place: Annotated[
-        Path | None,
-        typer.Option("--index", envvar="C2VSEARCH_INDEX", help="The index; by default the latest under ./indexes."),
-    ] = None,
+    place: Place = None,
+    at: At = None,
     problems: Annotated[bool, typer.Option("--problems", help="Every file that was skipped or failed.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare every byte with what was recorded.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Show what an index holds: counts, sizes, model, versions, and whether the files have changed since."""
-    from c2vsearch.collection import Collection
-
-    collection = Collection.open(find_index(place))
+    collection = open_index(place, at)
     facts = _facts(collection)
     if verify:
         facts["verified_files"] = collection.verify()

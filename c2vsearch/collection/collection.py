@@ -214,13 +214,26 @@ class Collection:
             CorruptFile: It is missing or damaged.
             IndexNotFound: It is gone because this version is.
         """
+        if problem := self.damage(entry):
+            mend = (
+                "" if layout.is_sole(entry.name) else f"mend it with: c2vsearch verify --repair --index {self.root}, "
+            )
+            raise CorruptFile(f"{problem}; {mend}restore the file, or build the index again with --rebuild")
+        return self.root / entry.name
+
+    def damage(self, entry: FileEntry) -> str:
+        """What is wrong with a file whose every byte is compared with what was recorded; "" when nothing is.
+
+        Raises:
+            IndexNotFound: It is gone because this version is.
+        """
         path = self.root / entry.name
         try:
             artifacts.verify_checksum(path, expected=entry.sha256, size_bytes=entry.size_bytes)
         except CorruptFile as error:
             self._refuse_swept(path)
-            raise CorruptFile(f"{error}; restore the file, or build the index again with --rebuild") from error
-        return path
+            return str(error)
+        return ""
 
     def shard(self, number: int) -> Shard:
         """A shard of this version, open. Its blocks are compared with what was recorded as they are read."""

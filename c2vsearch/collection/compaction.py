@@ -28,6 +28,7 @@ def compacted(
     *,
     rows_per_shard: int,
     write: Callable[[pa.Table], ShardEntry],
+    all_of: bool = False,
 ) -> tuple[list[ShardEntry], Live]:
     """The shards of the next version and which of their rows count.
 
@@ -37,12 +38,14 @@ def compacted(
         live: Whether each row of each shard counts.
         rows_per_shard: Rows of a full shard.
         write: Writes rows as a shard.
+        all_of: Write all anew that have a deleted row or are small, however few they are.
     """
     counts = {entry.name: int(np.count_nonzero(live[entry.name])) for entry in entries}
     empty = {name for name, count in counts.items() if count == 0}
-    worn = {entry.name for entry in entries if counts[entry.name] < entry.rows * (1 - DELETED_SHARE)}
+    share, few = (0.0, 1) if all_of else (DELETED_SHARE, SMALL_SHARDS)
+    worn = {entry.name for entry in entries if counts[entry.name] < entry.rows * (1 - share)}
     small = {entry.name for entry in entries if counts[entry.name] < rows_per_shard // 2}
-    chosen = worn | (small if len(small - empty) > SMALL_SHARDS else set())
+    chosen = worn | (small if len(small - empty) > few else set())
     kept = [entry for entry in entries if entry.name not in chosen]
     rewritten = [write(table) for table in _tables(root, entries, live, chosen - empty, rows_per_shard)]
     result = {entry.name: live[entry.name] for entry in kept}

@@ -97,6 +97,11 @@ def _last_good(root: Path, numbers: list[int]) -> int | None:
     return None
 
 
+def is_sole(name: str) -> bool:
+    """Whether a file of a manifest can be made of nothing else: rows, and which of them do not count."""
+    return name.partition("/")[0] in {SHARDS, DELETES}
+
+
 def shard_name(stem: str) -> str:
     """The name of a shard in a manifest, from what a key of the keyword index calls it."""
     return f"{SHARDS}/{stem}.parquet"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from c2vsearch import artifacts
 from c2vsearch.collection import layout
+from c2vsearch.collection.manifest import Manifest
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.shards import SHARD_SUFFIX
 
@@ -19,7 +21,19 @@ KEEP_SECONDS = 600.0
 PENDING_SECONDS = 24 * 3600.0
 
 
-def sweep(root: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What was removed, or would be: versions, and files (below the index) that only they or nobody named."""
+
+    versions: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
+    size_bytes: int = 0
+
+
+def sweep(
+    root: Path, *, keep_versions: int | None = None, keep_seconds: float | None = None,
+    pending_seconds: float | None = None, dry_run: bool = False,
+) -> Swept:  # fmt: skip
     """Drop versions beyond the last few, then files that no kept version names.
 
     A manifest goes before the files it names, so that a version is there whole or not at all. When a kept manifest
@@ -29,21 +43,48 @@ def sweep(root: Path) -> None:
     try:
         manifests = {number: layout.open_manifest(root, number) for number in numbers}
     except C2VSearchError:
-        return
-    young = {number for number, manifest in manifests.items() if _age_s(manifest.created) < KEEP_SECONDS}
-    kept = {*numbers[-KEEP_VERSIONS:], *young}
+        return Swept()
+    keep_seconds = KEEP_SECONDS if keep_seconds is None else keep_seconds
+    young = {number for number, manifest in manifests.items() if _age_s(manifest.created) < keep_seconds}
+    kept = {*numbers[-(KEEP_VERSIONS if keep_versions is None else keep_versions) :], *young}
     dropped = [number for number in numbers if number not in kept]
-    for number in dropped:
-        layout.manifest_path(root, number).unlink(missing_ok=True)
-    if dropped:
-        artifacts.sync_directory(root / layout.VERSIONS)
-    needed = {layout.manifest_path(root, number).relative_to(root).as_posix() for number in kept}
-    needed |= {entry.name for number in kept for entry in manifests[number].files()}
-    needed |= {entry.directory for number in kept if (entry := manifests[number].lexical)}
-    for room in layout.ROOMS:
-        for path in (root / room).glob("*"):
-            if f"{room}/{path.name}" not in needed and layout.OUR_NAMES.fullmatch(path.name) and not _pending(path):
-                _remove(path)
+    gone = _unneeded(root, [manifests[number] for number in sorted(kept)], set(dropped), pending_seconds)
+    swept = Swept(
+        tuple(dropped),
+        tuple(path.relative_to(root).as_posix() for path in gone),
+        sum(map(_size_bytes, gone)) + sum(layout.manifest_path(root, number).stat().st_size for number in dropped),
+    )
+    if not dry_run:
+        for number in dropped:
+            layout.manifest_path(root, number).unlink(missing_ok=True)
+        if dropped:
+            artifacts.sync_directory(root / layout.VERSIONS)
+        for path in gone:
+            _remove(path)
+    return swept
+
+
+def _unneeded(root: Path, kept: list[Manifest], dropped: set[int], pending_seconds: float | None) -> list[Path]:
+    """What none of these versions names. The manifests of those that are dropped are not among them."""
+    needed = {layout.manifest_path(root, number).relative_to(root).as_posix() for number in dropped}
+    for manifest in kept:
+        needed.add(layout.manifest_path(root, manifest.version).relative_to(root).as_posix())
+        needed.update(entry.name for entry in manifest.files())
+        if manifest.lexical:
+            needed.add(manifest.lexical.directory)
+    limit = PENDING_SECONDS if pending_seconds is None else pending_seconds
+    return [
+        path for room in layout.ROOMS for path in sorted((root / room).glob("*"))
+        if f"{room}/{path.name}" not in needed and layout.OUR_NAMES.fullmatch(path.name) and not _pending(path, limit)
+    ]  # fmt: skip
+
+
+def _size_bytes(path: Path) -> int:
+    """What removing it gives back; a file that other names link to gives nothing."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(map(_size_bytes, path.iterdir()))
+    status = path.lstat()
+    return status.st_size if status.st_nlink == 1 else 0
 
 
 def _age_s(created: str) -> float:
@@ -53,9 +94,9 @@ def _age_s(created: str) -> float:
         return float("inf")
 
 
-def _pending(path: Path) -> bool:
+def _pending(path: Path, seconds: float) -> bool:
     is_shard = path.suffix == SHARD_SUFFIX and not path.name.startswith(artifacts.TEMPORARY_PREFIX)
-    return path.parent.name == layout.SHARDS and is_shard and time.time() - path.stat().st_mtime < PENDING_SECONDS
+    return path.parent.name == layout.SHARDS and is_shard and time.time() - path.stat().st_mtime < seconds
 
 
 def _remove(path: Path) -> None:

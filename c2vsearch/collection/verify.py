@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from c2vsearch.collection import layout
 from c2vsearch.errors import C2VSearchError, CorruptFile
 
 if TYPE_CHECKING:
@@ -18,19 +19,15 @@ def verify(collection: Collection) -> int:
     Raises:
         CorruptFile: Files are missing or damaged; the message names them.
     """
-    problems = []
     entries = collection.manifest.files()
-    for entry in entries:
-        try:
-            collection.verified(entry)
-        except CorruptFile as error:
-            problems.append(str(error).split("; restore")[0])
-    if not problems:
-        problems = _disagreements(collection)
+    damaged = {entry.name: problem for entry in entries if (problem := collection.damage(entry))}
+    problems = list(damaged.values()) or _disagreements(collection)
     if problems:
+        mendable = damaged and not any(map(layout.is_sole, damaged))
+        mend = f"mend them with: c2vsearch verify --repair --index {collection.root}, " if mendable else ""
         more = [f"and {len(problems) - MAX_TOLD} more"] if len(problems) > MAX_TOLD else []
         told = "; ".join([*problems[:MAX_TOLD], *more])
-        raise CorruptFile(f"{told}; restore the files, or build the index again with --rebuild")
+        raise CorruptFile(f"{told}; {mend}restore the files, or build the index again with --rebuild")
     return len(entries)
 
 

@@ -7,7 +7,6 @@ the hash of what was embedded and does not compute them again.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Collection as Items
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,14 +15,15 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from c2vsearch import __version__, artifacts
 from c2vsearch.collection import layout, tables
 from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.compaction import Live, compacted, entry_of, open_entry
+from c2vsearch.collection.history import publish
 from c2vsearch.collection.keywords import next_keywords
+from c2vsearch.collection.lock import write_lock
 from c2vsearch.collection.manifest import (
     FileEntry,
     Manifest,
@@ -35,11 +35,11 @@ from c2vsearch.collection.manifest import (
 )
 from c2vsearch.collection.reuse import ReusableRows
 from c2vsearch.collection.roots import Root, joined
-from c2vsearch.collection.segments import planned_segments
+from c2vsearch.collection.segments import MAX_SEGMENT_ROWS, planned_segments
 from c2vsearch.collection.staging import Outcome, Staging
 from c2vsearch.collection.sweep import sweep
 from c2vsearch.config import ChunkingConfig, IndexingConfig
-from c2vsearch.errors import EncoderMismatch, IndexLocked, InvalidConfig
+from c2vsearch.errors import EncoderMismatch, InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards import check_vectors, write_shard, write_table
 
@@ -87,13 +87,7 @@ class CollectionWriter:
         layout.refuse_foreign(root)
         with artifacts.storage_errors():
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(root / layout.LOCK, timeout=0)
-        try:
-            with artifacts.storage_errors():
-                lock.acquire()
-        except Timeout as error:
-            raise IndexLocked(f"another process is writing to {root}; wait for it to finish, then try again") from error
-        try:
+        with write_lock(root):
             with artifacts.storage_errors():
                 for room in layout.ROOMS:
                     (root / room).mkdir(exist_ok=True)
@@ -112,8 +106,6 @@ class CollectionWriter:
                 chunking=chunking,
             )
             yield cls(root, base, manifest, indexing or IndexingConfig())
-        finally:
-            lock.release()
 
     @property
     def sources(self) -> dict[str, SourceState]:
@@ -186,12 +178,15 @@ class CollectionWriter:
         self._sources[state.source] = state
         self._staging.record(state)
 
-    def commit(self) -> int:
+    def commit(self, *, compact: bool = False) -> int:
         """Publish everything since the last commit as one version, durably, and return its number.
 
         A source of which not every chunk was added and recorded stays as it was before. Without a change nothing
         is written and the number is that of the last version. After an error nothing is published, and `commit` can
         be called again.
+
+        Args:
+            compact: Write every shard with deleted rows anew, and all small files together, not only where it pays.
 
         Raises:
             StorageFull: The disk is full.
@@ -201,11 +196,8 @@ class CollectionWriter:
         with artifacts.storage_errors():
             before = self.base.sources if self.base else {}
             outcome = self._staging.outcome(before, rows=self._rows())
-            if self._changed(outcome, before):
-                manifest = self._next_manifest(outcome)
-                path = layout.manifest_path(self.root, manifest.version)
-                if not artifacts.create_exclusively(path, manifest.to_bytes()):
-                    raise IndexLocked(f"version {manifest.version} of {self.root} appeared meanwhile; try again")
+            if self._changed(outcome, before) or (compact and self._untidy()):
+                manifest = publish(self.root, self._next_manifest(outcome, compact=compact))
                 self.base = Collection(self.root, manifest)
                 self._manifest = dataclasses.replace(manifest, version=manifest.version + 1, parent=manifest.version)
             self._sources, self._staging, self._added = outcome.sources, Staging(), []
@@ -241,24 +233,35 @@ class CollectionWriter:
             or self.base.manifest.roots != self._manifest.roots
         )
 
-    def _next_manifest(self, outcome: Outcome) -> Manifest:
-        shards, live = self._next_rows(outcome)
+    def _untidy(self) -> bool:
+        """Whether the last version has deleted rows, or files that would be fewer together."""
+        if self.base is None:
+            return False
+        manifest = self.base.manifest
+        small = [entry for entry in manifest.shards if entry.rows < self._indexing.rows_per_shard // 2]
+        rows = sum(entry.rows for entry in manifest.shards)
+        segments = 1 + rows // max(MAX_SEGMENT_ROWS - self._indexing.rows_per_shard, 1)
+        return manifest.deletes is not None or len(small) > 1 or len(manifest.vectors) > segments
+
+    def _next_manifest(self, outcome: Outcome, *, compact: bool) -> Manifest:
+        shards, live = self._next_rows(outcome, compact=compact)
         deletes = {name: set(np.flatnonzero(~mask).tolist()) for name, mask in live.items() if not mask.all()}
         merge_below_rows, dim = self._indexing.merge_below_rows, self._manifest.fingerprint.dim
-        old = self.base.manifest.vectors if self.base else ()
+        old = self.base.manifest.vectors if self.base and not compact else ()
         sources = tables.write_sources(self.root / layout.SOURCES, outcome.sources.values())
         return dataclasses.replace(
             self._manifest,
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             shards=tuple(shards),
             vectors=tuple(planned_segments(self.root, old, shards, merge_below_rows=merge_below_rows, dim=dim)),
-            lexical=next_keywords(self.root, self.base, shards, live, version=self._manifest.version),
+            lexical=next_keywords(
+                self.root, None if compact else self.base, shards, live, version=self._manifest.version
+            ),
             deletes=self._write_deletes(deletes),
             sources=describe(self.root, sources, rows=len(outcome.sources)),
             counts=_counts(outcome.sources, live),
         )
 
-    def _next_rows(self, outcome: Outcome) -> tuple[list[ShardEntry], Live]:
+    def _next_rows(self, outcome: Outcome, *, compact: bool) -> tuple[list[ShardEntry], Live]:
         """Shards of the next version and which of their rows count."""
         entries: dict[str, ShardEntry] = {}
         live: Live = {}
@@ -273,7 +276,14 @@ class CollectionWriter:
             live[entry.name] = live[entry.name] | fresh if entry.name in live else fresh
             entries.setdefault(entry.name, entry)
         rows_per_shard = self._indexing.rows_per_shard
-        return compacted(self.root, list(entries.values()), live, rows_per_shard=rows_per_shard, write=self._write_rows)
+        return compacted(
+            self.root,
+            list(entries.values()),
+            live,
+            rows_per_shard=rows_per_shard,
+            write=self._write_rows,
+            all_of=compact,
+        )
 
     def _surviving(self, entry: ShardEntry, replaced: set[str]) -> NDArray[np.bool_]:
         mask = np.ones(entry.rows, dtype=np.bool_)
