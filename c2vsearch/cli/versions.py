@@ -106,8 +106,8 @@ def compact(place: Place = None) -> None:
         sys.stdout.write("there is nothing to gain\n")
         return
     sys.stdout.write(
-        f"version {after.version}: {before.deleted} deleted rows gone, {before.shards} shards are {after.shards}, "
-        f"{before.segments} segments are {after.segments}\n"
+        f"version {after.version}: {before.deleted} deleted rows gone, shards {before.shards} -> {after.shards}, "
+        f"segments {before.segments} -> {after.segments}\n"
     )
     messages().print("Older versions keep their files until they are removed: c2vsearch vacuum", style="dim")
 
