@@ -171,6 +171,14 @@ class Collection:
             raise CorruptFile(f"{self.root / self.manifest.deletes.name} names rows that are not there")
         return deletes
 
+    def live(self) -> dict[str, NDArray[np.bool_]]:
+        """Whether each row counts, by shard."""
+        masks = {}
+        for entry in self.manifest.shards:
+            masks[entry.name] = np.ones(entry.rows, dtype=np.bool_)
+            masks[entry.name][sorted(self.deletes.get(entry.name, ()))] = False
+        return masks
+
     @cached_property
     def sources(self) -> dict[str, SourceState]:
         """How each source stood when this version was written."""

@@ -30,7 +30,7 @@ def next_keywords(
     previous = before.manifest.lexical if before else None
     if before is None or previous is None or previous.analysis != ANALYSIS:
         return _write(root, [], shards, live, removed=[], version=version)
-    had = _live_before(before)
+    had = before.live()
     removed = [key for name, mask in had.items() for key in _keys(name, _less(mask, live.get(name)))]
     added = {name: _less(mask, had.get(name)) for name, mask in live.items()}
     if not removed and not any(mask.any() for mask in added.values()):
@@ -58,14 +58,6 @@ def _write(
     known = {Path(entry.name).name: entry for entry in previous}
     entries = [_entry(root, path, known.get(path.name)) for path in sorted((root / directory).iterdir())]
     return LexicalEntry(directory, ANALYSIS, _count(added), tuple(entries))
-
-
-def _live_before(before: Collection) -> Live:
-    masks: Live = {}
-    for entry in before.manifest.shards:
-        masks[entry.name] = np.ones(entry.rows, dtype=np.bool_)
-        masks[entry.name][sorted(before.deletes.get(entry.name, ()))] = False
-    return masks
 
 
 def _less(mask: NDArray[np.bool_], other: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

@@ -8,12 +8,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import numpy as np
-
 from c2vsearch import artifacts
 from c2vsearch.collection import layout, tables
 from c2vsearch.collection.collection import Collection
-from c2vsearch.collection.compaction import Live
 from c2vsearch.collection.history import publish
 from c2vsearch.collection.keywords import next_keywords
 from c2vsearch.collection.lock import write_lock
@@ -109,7 +106,7 @@ def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_row
     whole = [segment for segment in manifest.vectors if segment.file.name not in damaged]
     lexical = manifest.lexical
     if lexical and any(entry.name in damaged for entry in lexical.files):
-        lexical = next_keywords(root, None, manifest.shards, _live(base), version=manifest.version + 1)
+        lexical = next_keywords(root, None, manifest.shards, base.live(), version=manifest.version + 1)
     sources = manifest.sources
     if sources and sources.name in damaged:
         states = _states(base)
@@ -124,14 +121,6 @@ def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_row
             lexical=lexical, sources=sources,
         ),
     )  # fmt: skip
-
-
-def _live(base: Collection) -> Live:
-    masks: Live = {}
-    for entry in base.manifest.shards:
-        masks[entry.name] = np.ones(entry.rows, dtype=np.bool_)
-        masks[entry.name][sorted(base.deletes.get(entry.name, ()))] = False
-    return masks
 
 
 def _states(base: Collection) -> list[SourceState]:
