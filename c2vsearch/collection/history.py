@@ -10,6 +10,7 @@ from pathlib import Path
 from c2vsearch import artifacts
 from c2vsearch.collection import layout
 from c2vsearch.collection.manifest import Manifest
+from c2vsearch.collection.roots import portable
 from c2vsearch.errors import CorruptFile, IndexLocked, IndexNotFound, InvalidConfig
 
 
@@ -91,6 +92,7 @@ def publish(root: Path, manifest: Manifest) -> Manifest:
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     manifest = dataclasses.replace(manifest, created=now)
-    if not artifacts.create_exclusively(layout.manifest_path(root, manifest.version), manifest.to_bytes()):
+    written = dataclasses.replace(manifest, roots=tuple(portable(each, root.resolve()) for each in manifest.roots))
+    if not artifacts.create_exclusively(layout.manifest_path(root, manifest.version), written.to_bytes()):
         raise IndexLocked(f"version {manifest.version} of {root} appeared meanwhile; try again")
     return manifest

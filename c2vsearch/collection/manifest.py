@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from c2vsearch import artifacts
-from c2vsearch.collection.roots import Root, parse_root
+from c2vsearch.collection.roots import Root, parse_root, placed
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
 from c2vsearch.records import FileReport, FileStatus, Fingerprint
@@ -145,6 +145,8 @@ def read_manifest(path: Path) -> Manifest:
     try:
         manifest = _parse(data)
         _check(manifest, path)
+        index = path.resolve().parent.parent
+        manifest = dataclasses.replace(manifest, roots=tuple(placed(root, index) for root in manifest.roots))
     except (TypeError, KeyError, ValueError, AttributeError, InvalidConfig) as error:
         raise CorruptFile(f"{path} is not a manifest of an index: {error}") from error
     return manifest

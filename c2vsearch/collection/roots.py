@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from c2vsearch.config import ReadingConfig, WalkConfig
@@ -49,6 +51,25 @@ class Root:
         '/home/me/papers/2024/a.pdf'
         """
         return self.path if self.single_file else os.path.join(self.path, self.inside(source))
+
+
+def portable(root: Root, index: Path) -> Root:
+    """The root as a manifest has it: one that lies in the index by its path from there, so that it moves with it.
+
+    >>> [portable(Root(path=path), Path("/srv/mine")).path for path in ("/srv/mine/piped", "/srv/mine", "/a")]
+    ['piped', '/srv/mine', '/a']
+    """
+    path = Path(root.path)
+    return dataclasses.replace(root, path=str(path.relative_to(index))) if index in path.parents else root
+
+
+def placed(root: Root, index: Path) -> Root:
+    """The inverse of `portable`, wherever the index lies now.
+
+    >>> placed(Root(path="piped"), Path("/mnt/moved")).path
+    '/mnt/moved/piped'
+    """
+    return dataclasses.replace(root, path=os.path.join(index, root.path))
 
 
 def root_of(roots: Iterable[Root], source: str) -> Root | None:

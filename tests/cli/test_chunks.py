@@ -92,6 +92,21 @@ def test_piped_texts_are_files_of_the_index(home: Path) -> None:
     assert again["counts"] == {"added": 1, "skipped: unsupported": 1}
 
 
+def test_piped_texts_move_with_their_index(home: Path) -> None:
+    index = home / "indexes" / "mine"
+    run(
+        "index", "-", "--name", "kelp.md", "--index", str(index), "--model", "hash", cwd=home, stdin="# Kelp\n\nWeed.\n"
+    )
+    assert json.loads((index / "versions" / "00000001.json").read_bytes())["roots"][0]["path"] == "piped"
+    index.rename(home / "indexes" / "moved")
+    report = json.loads(run("index", "--json", cwd=home).stdout)
+    assert report["roots"] == [str((home / "indexes" / "moved" / "piped").resolve())]
+    assert report["counts"] == {"unchanged": 1}
+    done = run("index", "-", "--name", "salt.md", "--index", "indexes/moved", cwd=home, stdin="Salt.")
+    assert done.returncode == 0, done.stderr
+    assert {record["path"] for record in json.loads(run("ls", "--json", cwd=home).stdout)} == {"kelp.md", "salt.md"}
+
+
 @pytest.mark.parametrize("name", ["../a.md", "/tmp/a.md", "", ".a.md"])
 def test_names_of_piped_texts_stay_inside(home: Path, name: str) -> None:
     done = run("index", "-", "--name", name, "--model", "hash", cwd=home, stdin="Salt.")
