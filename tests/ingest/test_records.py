@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
@@ -142,7 +143,7 @@ def test_every_cell_of_a_table_comes_out(tmp_path_factory: pytest.TempPathFactor
     csv.writer(buffer).writerows([["left", "right"], *rows, ["last", "row"]])
     [document], _ = read(tmp_path_factory.mktemp("t"), "a.csv", buffer.getvalue())
     told = [
-        f"{name}: {' '.join(cell.split())}"
+        unicodedata.normalize("NFC", f"{name}: {' '.join(cell.split())}")
         for row in rows
         for name, cell in zip(("left", "right"), row, strict=True)
         if cell.split()
