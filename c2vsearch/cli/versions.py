@@ -140,7 +140,7 @@ def vacuum(
 def _told(version: Version) -> str:
     """What is unusual about it."""
     if version.problem:
-        return "damaged"
+        return "cannot be read"
     if version.parent is None:
         return "built from nothing"
     return "" if version.parent == version.number - 1 else f"from version {version.parent}"

@@ -11,12 +11,12 @@ from c2vsearch import artifacts
 from c2vsearch.collection import layout
 from c2vsearch.collection.manifest import Manifest
 from c2vsearch.collection.roots import portable
-from c2vsearch.errors import CorruptFile, IndexLocked, IndexNotFound, InvalidConfig
+from c2vsearch.errors import C2VSearchError, IndexLocked, IndexNotFound, InvalidConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version in the log. A damaged one has a ``problem`` and nothing else."""
+    """A version in the log. One that cannot be read has a ``problem`` and nothing else."""
 
     number: int
     created: str = ""
@@ -43,7 +43,7 @@ def history(root: Path | str) -> list[Version]:
 def _described(root: Path, number: int) -> Version:
     try:
         manifest = layout.open_manifest(root, number)
-    except CorruptFile as error:
+    except C2VSearchError as error:  # damaged, of another format, or swept meanwhile
         return Version(number, problem=str(error))
     counts = manifest.counts
     files = counts.get("sources_indexed", 0)

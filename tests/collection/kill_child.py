@@ -1,4 +1,4 @@
-"""Writes to an index without end, until it is killed: syncs, compaction, vacuum, repair. Run by test_kill.py.
+"""Writes to an index without end, until it is killed: syncs, compaction, vacuum, restore, repair. Run by test_kill.py.
 
 A source named MARK says how many changes an index has seen, so what it must hold can be told from the index alone.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from c2vsearch.collection import Collection
-from c2vsearch.collection.maintenance import compact, repair, vacuum
+from c2vsearch.collection.maintenance import compact, repair, restore, vacuum
 from tests.collection.builder import SMALL, Model, change, chunks_of, put, writer
 
 MARK = "mark.md"
@@ -38,6 +38,20 @@ def seen(collection: Collection) -> int:
     return int(mark.id.split("-")[1])
 
 
+def damaged(root: Path) -> Path:
+    """Where the name stands of a segment that was damaged here and is not mended yet."""
+    return root.with_name(f"{root.name}.damaged")
+
+
+def damage_and_repair(root: Path) -> None:
+    """Spoil a segment, having said so, and make it anew."""
+    name = Collection.open(root).manifest.vectors[0].file.name
+    damaged(root).write_text(name)
+    (root / name).unlink()
+    assert repair(root, indexing=SMALL) == [name]
+    damaged(root).unlink()
+
+
 def main(root: Path) -> None:
     """Each change is told once it is committed."""
     number = seen(Collection.open(root)) if root.exists() else 0
@@ -51,12 +65,14 @@ def main(root: Path) -> None:
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         chance = random.Random(number).random()
-        if chance < 0.3:
+        if chance < 0.2:
             compact(root, indexing=SMALL)
-        elif chance < 0.6:
+        elif chance < 0.4:
             vacuum(root, keep_versions=1, keep_seconds=0.0)
+        elif chance < 0.6:
+            damage_and_repair(root)
         elif chance < 0.7:
-            repair(root, indexing=SMALL)
+            restore(root, Collection.open(root).manifest.version)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""kill -9 at any moment of a writer that syncs, compacts, vacuums and repairs: nothing that was told is lost.
+"""kill -9 at any moment of a writer that syncs, compacts, vacuums, restores and repairs: nothing told is lost.
 
 The long run: `C2VSEARCH_KILLS=1000 python -m pytest -m slow tests/collection/test_kill.py` (300 by default).
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from c2vsearch.collection import Collection
-from tests.collection.builder import check
-from tests.collection.kill_child import replayed, seen
+from c2vsearch.collection.maintenance import repair
+from tests.collection.builder import SMALL, check
+from tests.collection.kill_child import damaged, replayed, seen
 
 KILLS = int(os.environ.get("C2VSEARCH_KILLS", "300"))
 
@@ -44,6 +45,8 @@ def kill_and_look(root: Path, times: int) -> None:
     last = 0
     for number in range(times):
         told = killed(root, random.Random(number))
+        spoiled = damaged(root).read_text().split() if damaged(root).exists() else []
+        assert set(repair(root, indexing=SMALL)) <= set(spoiled), f"kill {number}: a file is damaged"
         collection = Collection.open(root)
         changes = seen(collection)
         assert changes >= told > last, f"kill {number}: change {told} was told, {changes} are there"

@@ -63,7 +63,8 @@ def test_restoring_mends_an_index_whose_newest_manifest_is_damaged(tmp_path: Pat
     root = tmp_path / "i"
     models = grown(root, commits=3)
     layout.manifest_path(root, 3).write_bytes(b"{}")
-    assert [(v.number, bool(v.problem)) for v in history(root)] == [(3, True), (2, False), (1, False)]
+    layout.manifest_path(root, 1).write_bytes(b'{"format": 1}')
+    assert [(v.number, bool(v.problem)) for v in history(root)] == [(3, True), (2, False), (1, True)]
     assert restore(root, 2) == 4
     check(Collection.open(root), models[1])
 
