@@ -173,6 +173,36 @@ class IndexingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IndexSpec:
+    """How vectors are searched: exactly while that is fast, else by the smallest kind of index that meets this.
+
+    ``target_recall`` is the share of the true ten nearest rows that has to be found. ``max_memory_bytes`` bounds what
+    is loaded to search, ``max_latency_ms`` a search of one query on one thread (10 ms where nothing is said).
+    ``factory`` is a FAISS factory string, for who knows what they want: "Flat", "HNSW32,SQ8", "IVF4096,PQ96x4fs",
+    "BFlat".
+
+    >>> IndexSpec(target_recall=1.2)
+    Traceback (most recent call last):
+    ...
+    c2vsearch.errors.InvalidConfig: target_recall is 1.2; expected more than 0, and at most 1 (which is exact search)
+    """
+
+    target_recall: float = 0.98
+    max_memory_bytes: int | None = None
+    max_latency_ms: float | None = None
+    factory: str = ""
+
+    def __post_init__(self) -> None:
+        _expect(
+            0.0 < self.target_recall <= 1.0,
+            f"target_recall is {self.target_recall}; expected more than 0, and at most 1 (which is exact search)",
+        )
+        for name in ("max_memory_bytes", "max_latency_ms"):
+            value = getattr(self, name)
+            _expect(value is None or value > 0, f"{name} is {value}; expected more than 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchConfig:
     """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
 

@@ -21,7 +21,10 @@ from c2vsearch.errors import CorruptFile, IncompatibleVersion, IndexNotFound, In
 from c2vsearch.records import Chunk
 
 if TYPE_CHECKING:
+    from c2vsearch.collection.compaction import Live
+    from c2vsearch.collection.manifest import CandidatesEntry, SegmentEntry
     from c2vsearch.collection.tables import Deletes
+    from c2vsearch.index.approximate import ApproximateSegment
     from c2vsearch.index.lexical import LexicalIndex
     from c2vsearch.index.vectors import VectorSegment
     from c2vsearch.shards import Shard
@@ -86,10 +89,16 @@ class Collection:
         root = Path(root)
         return cls(root, layout.open_manifest(root, version))
 
-    def search_vectors(self, query: NDArray[np.float32], *, k: int) -> list[RowScore]:
+    def search_vectors(self, query: NDArray[np.float32], *, k: int, among: Live | None = None) -> list[RowScore]:
         """The k live rows nearest to a unit query, by cosine; equal scores in order of the rows.
 
-        Shape: query (D,).
+        As many as there are, up to k, whatever is left out. Where the index is approximate a row may be missing, as
+        often as its manifest says; scores are always exact.
+
+        Args:
+            query: Shape: (D,).
+            k: Rows to give, at most.
+            among: Which rows of each shard may be given; none of a shard that is not named. None for all of all.
 
         Raises:
             InvalidConfig: The query has another shape, or is not finite.
@@ -100,7 +109,9 @@ class Collection:
         if query.shape != (dim,) or not np.isfinite(query).all():
             raise InvalidConfig(f"the query has shape {query.shape}; expected ({dim},) of finite numbers")
         query = np.ascontiguousarray(query, dtype=np.float32)
-        found = [hit for number in range(len(self.manifest.vectors)) for hit in self._segment(number).search(query, k)]
+        segments = (self._segment(number) for number in range(len(self.manifest.vectors)))
+        chosen = {self._numbers[name]: mask for name, mask in among.items()} if among is not None else None
+        found = [hit for segment in segments for hit in segment.search(query, k, chosen)]
         return sorted(found, key=lambda hit: (-hit.score, hit.row))[: max(k, 0)]
 
     def search_text(self, query: str, *, k: int) -> list[RowScore]:
@@ -171,7 +182,7 @@ class Collection:
             raise CorruptFile(f"{self.root / self.manifest.deletes.name} names rows that are not there")
         return deletes
 
-    def live(self) -> dict[str, NDArray[np.bool_]]:
+    def live(self) -> Live:
         """Whether each row counts, by shard."""
         masks = {}
         for entry in self.manifest.shards:
@@ -201,7 +212,11 @@ class Collection:
             shards=len(manifest.shards),
             segments=len(manifest.vectors),
             bytes_shards=sum(entry.size_bytes for entry in manifest.shards),
-            bytes_vectors=sum(entry.file.size_bytes for entry in manifest.vectors),
+            bytes_vectors=sum(
+                file.size_bytes
+                for entry in manifest.vectors
+                for file in (entry.file, *([entry.candidates.file] if entry.candidates else []))
+            ),
             bytes_lexical=sum(entry.size_bytes for entry in lexical),
         )
 
@@ -298,11 +313,8 @@ class Collection:
             return self._segments[number]
 
     def _open_segment(self, number: int) -> _OpenSegment:
-        from c2vsearch.index.vectors import VectorSegment
-
         entry = self.manifest.vectors[number]
-        path = self.verified(entry.file)
-        index = VectorSegment(path, dim=self.manifest.fingerprint.dim, rows=entry.file.rows)
+        index = self._approximate(entry, entry.candidates) if entry.candidates else self._flat(entry)
         starts = np.cumsum([0, *entry.rows])
         live = np.ones(entry.file.rows, dtype=np.bool_)
         for name, start, end in zip(entry.shards, starts[:-1], starts[1:], strict=True):
@@ -312,6 +324,25 @@ class Collection:
                 live[start + np.fromiter(self.deletes[name], dtype=np.int64)] = False
         numbers = [self._numbers.get(name, -1) for name in entry.shards]
         return _OpenSegment(index, starts, numbers, None if live.all() else live)
+
+    def _flat(self, entry: SegmentEntry) -> VectorSegment:
+        from c2vsearch.index.vectors import VectorSegment
+
+        return VectorSegment(self.verified(entry.file), dim=self.manifest.fingerprint.dim, rows=entry.file.rows)
+
+    def _approximate(self, entry: SegmentEntry, made: CandidatesEntry) -> ApproximateSegment:
+        from c2vsearch.index.approximate import ApproximateSegment
+        from c2vsearch.index.candidates import CandidateIndex
+        from c2vsearch.index.rows import RowFile
+
+        dim, rows, path = self.manifest.fingerprint.dim, entry.file.rows, self.root / entry.file.name
+        candidates = CandidateIndex.load(self.verified(made.file), kind=made.kind, dim=dim, rows=rows)
+        try:
+            file = RowFile(path, size_bytes=entry.file.size_bytes, blocks=made.row_blocks, dim=dim, rows=rows)
+        except CorruptFile:
+            self._refuse_swept(path)
+            raise
+        return ApproximateSegment(candidates, file, few=made.few.setting, many=made.many.setting)
 
     @cached_property
     def _lexical(self) -> LexicalIndex | None:
@@ -336,17 +367,28 @@ class Collection:
 class _OpenSegment:
     """A loaded segment, where its shards start in it, their numbers in the version, and which rows count."""
 
-    index: VectorSegment
+    index: VectorSegment | ApproximateSegment
     starts: NDArray[np.int64]
     numbers: list[int]
     live: NDArray[np.bool_] | None
 
-    def search(self, query: NDArray[np.float32], k: int) -> list[RowScore]:
+    def search(
+        self, query: NDArray[np.float32], k: int, among: dict[int, NDArray[np.bool_]] | None = None
+    ) -> list[RowScore]:
         found = []
-        for position, score in self.index.search(query, k=k, live=self.live):
+        for position, score in self.index.search(query, k=k, live=self._counting(among)):
             inside = int(np.searchsorted(self.starts, position, side="right")) - 1
             found.append(RowScore(Row(self.numbers[inside], position - int(self.starts[inside])), score))
         return found
+
+    def _counting(self, among: dict[int, NDArray[np.bool_]] | None) -> NDArray[np.bool_] | None:
+        """Which rows may be given, in the order of the segment."""
+        if among is None:
+            return self.live
+        mask = np.ones(int(self.starts[-1]), dtype=np.bool_) if self.live is None else self.live.copy()
+        for number, start, end in zip(self.numbers, self.starts[:-1], self.starts[1:], strict=True):
+            mask[start:end] &= among.get(number, False)
+        return mask
 
     def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> dict[Row, float]:
         starts = {shard: int(start) for shard, start in zip(self.numbers, self.starts[:-1], strict=True) if shard >= 0}

@@ -18,6 +18,7 @@ DELETED_SHARE = 0.5
 # ... and shards of less than half the usual size are joined when there are more of them than this.
 SMALL_SHARDS = 8
 
+# Whether each row of a shard counts, by the name of the shard.
 Live = dict[str, NDArray[np.bool_]]
 
 

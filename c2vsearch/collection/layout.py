@@ -9,10 +9,10 @@ from c2vsearch.artifacts import TEMPORARY_PREFIX
 from c2vsearch.collection.manifest import Manifest, read_manifest
 from c2vsearch.errors import CorruptFile, IndexNotFound, InvalidConfig
 
-VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES, LOCK = (
-    "versions", "shards", "vectors", "lexical", "deletes", "sources", "lock",
+VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES, QUESTIONS, LOCK = (
+    "versions", "shards", "vectors", "lexical", "deletes", "sources", "questions", "lock",
 )  # fmt: skip
-ROOMS = (VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES)
+ROOMS = (VERSIONS, SHARDS, VECTORS, LEXICAL, DELETES, SOURCES, QUESTIONS)
 # Files that came through a pipe, which are nowhere else: a root of the index, not a part of its versions.
 PIPED = "piped"
 # What this package calls a file in one of those: a leftover of that name may be removed, anything else is not ours.

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from c2vsearch import artifacts
 from c2vsearch.collection import layout, tables
+from c2vsearch.collection.asking import Asking
 from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.history import publish
 from c2vsearch.collection.keywords import next_keywords
 from c2vsearch.collection.lock import write_lock
-from c2vsearch.collection.manifest import SourceState, describe
-from c2vsearch.collection.segments import planned_segments
+from c2vsearch.collection.manifest import SegmentEntry, SourceState, describe
+from c2vsearch.collection.segments import Plan, planned_segments
 from c2vsearch.collection.sweep import Swept, sweep
 from c2vsearch.collection.writer import CollectionWriter
 from c2vsearch.config import IndexingConfig
@@ -103,7 +104,7 @@ def _refuse_what_is_lost(damaged: dict[str, str]) -> None:
 
 def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_rows: int) -> None:
     root, manifest = base.root, base.manifest
-    whole = [segment for segment in manifest.vectors if segment.file.name not in damaged]
+    whole = [_without_damage(segment, damaged) for segment in manifest.vectors if segment.file.name not in damaged]
     lexical = manifest.lexical
     if lexical and any(entry.name in damaged for entry in lexical.files):
         lexical = next_keywords(root, None, manifest.shards, base.live(), version=manifest.version + 1)
@@ -111,9 +112,15 @@ def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_row
     if sources and sources.name in damaged:
         states = _states(base)
         sources = describe(root, tables.write_sources(root / layout.SOURCES, states), rows=len(states))
-    vectors = planned_segments(
-        root, whole, manifest.shards, merge_below_rows=merge_below_rows, dim=manifest.fingerprint.dim
-    )
+    if manifest.questions and manifest.questions.name in damaged:  # the next sync asks others
+        manifest = dataclasses.replace(manifest, questions=None)
+    live = base.live()
+    asking = Asking(root, Collection(root, manifest), manifest.shards, live, dim=manifest.fingerprint.dim, encode=None)
+    plan = Plan(
+        spec=manifest.index, dim=manifest.fingerprint.dim, merge_below_rows=merge_below_rows,
+        questions=asking.questions,
+    )  # fmt: skip
+    vectors = planned_segments(root, whole, manifest.shards, live, plan)
     publish(
         root,
         dataclasses.replace(
@@ -121,6 +128,11 @@ def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_row
             lexical=lexical, sources=sources,
         ),
     )  # fmt: skip
+
+
+def _without_damage(segment: SegmentEntry, damaged: dict[str, str]) -> SegmentEntry:
+    lost = segment.candidates and segment.candidates.file.name in damaged
+    return dataclasses.replace(segment, candidates=None) if lost else segment
 
 
 def _states(base: Collection) -> list[SourceState]:

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 from c2vsearch import artifacts
 from c2vsearch.collection.roots import Root, parse_root, placed
-from c2vsearch.config import ChunkingConfig
+from c2vsearch.config import ChunkingConfig, IndexSpec
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
+from c2vsearch.index.measured import Measured, Recall, Setting
 from c2vsearch.records import FileReport, FileStatus, Fingerprint
 
 FORMAT = 2
@@ -43,16 +44,41 @@ class ShardEntry(FileEntry):
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentEntry:
-    """A FAISS file and the shards whose rows it holds, in order: ``rows[i]`` rows of ``shards[i]``.
+class CandidatesEntry:
+    """A compact index over the rows of a segment, and what was measured of it when it was built.
 
-    A shard that the version no longer has was rewritten without its deleted rows: its rows here do not count.
+    Args:
+        file: The FAISS file.
+        kind: Its factory string.
+        spec: What was asked for.
+        few: How it is asked for ten rows, the recall and milliseconds that gave.
+        many: The same for a hundred.
+        meets: Whether that is what was asked for.
+        row_blocks: Hashes of the blocks of the segment's own file, so that single rows of it can be read.
+    """
+
+    file: FileEntry
+    kind: str
+    spec: IndexSpec
+    few: Measured
+    many: Measured
+    meets: bool
+    row_blocks: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEntry:
+    """A FAISS file of rows and the shards they are of, in order: ``rows[i]`` rows of ``shards[i]``.
+
+    A shard that the version no longer has was rewritten without its deleted rows: its rows here do not count. Where
+    there are ``candidates`` they are searched, and their rows compared; else all rows are.
     """
 
     file: FileEntry
     kind: str
     shards: tuple[str, ...]
     rows: tuple[int, ...]
+    candidates: CandidatesEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +118,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One version. ``deletes`` lists rows of ``shards`` that do not count."""
+    """One version. ``deletes`` lists rows of ``shards`` that do not count, ``index`` is how vectors are searched."""
 
     version: int
     parent: int | None
@@ -106,6 +132,8 @@ class Manifest:
     lexical: LexicalEntry | None = None
     deletes: FileEntry | None = None
     sources: FileEntry | None = None
+    index: IndexSpec = IndexSpec()
+    questions: FileEntry | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
     def files(self) -> list[FileEntry]:
@@ -114,8 +142,9 @@ class Manifest:
         return [
             *self.shards,
             *(segment.file for segment in self.vectors),
+            *(segment.candidates.file for segment in self.vectors if segment.candidates),
             *lexical,
-            *(entry for entry in (self.deletes, self.sources) if entry),
+            *(entry for entry in (self.deletes, self.sources, self.questions) if entry),
         ]
 
     def to_bytes(self) -> bytes:
@@ -166,16 +195,31 @@ def _parse(data: dict[str, Any]) -> Manifest:
             "chunking": ChunkingConfig(**data["chunking"]),
             "roots": tuple(parse_root(root) for root in data["roots"]),
             "shards": tuple(ShardEntry(**entry) for entry in data["shards"]),
-            "vectors": tuple(
-                SegmentEntry(FileEntry(**entry["file"]), entry["kind"], tuple(entry["shards"]), tuple(entry["rows"]))
-                for entry in data["vectors"]
-            ),
+            "vectors": tuple(_parse_segment(entry) for entry in data["vectors"]),
             "lexical": lexical
             and LexicalEntry(**{**lexical, "files": tuple(FileEntry(**entry) for entry in lexical["files"])}),
             "deletes": data["deletes"] and FileEntry(**data["deletes"]),
             "sources": data["sources"] and FileEntry(**data["sources"]),
+            # Not in what earlier versions of c2vsearch wrote.
+            "index": IndexSpec(**data.get("index", {})),
+            "questions": data.get("questions") and FileEntry(**data["questions"]),
         }
     )
+
+
+def _parse_segment(entry: dict[str, Any]) -> SegmentEntry:
+    found = entry.get("candidates")
+    candidates = found and CandidatesEntry(
+        FileEntry(**found["file"]), found["kind"], IndexSpec(**found["spec"]), _parse_measured(found["few"]),
+        _parse_measured(found["many"]), bool(found["meets"]), str(found["row_blocks"]),
+    )  # fmt: skip
+    return SegmentEntry(
+        FileEntry(**entry["file"]), entry["kind"], tuple(entry["shards"]), tuple(entry["rows"]), candidates
+    )
+
+
+def _parse_measured(data: dict[str, Any]) -> Measured:
+    return Measured(Setting(**data["setting"]), Recall(**data["recall"]), float(data["latency_ms"]))
 
 
 def _check(manifest: Manifest, path: Path) -> None:
@@ -194,6 +238,8 @@ def _check(manifest: Manifest, path: Path) -> None:
         covered += zip(segment.shards, segment.rows, strict=True)
         if sum(segment.rows) != segment.file.rows:
             raise ValueError(f"{segment.file.name} has other rows than its shards")
+        if segment.candidates and segment.candidates.file.rows != segment.file.rows:
+            raise ValueError(f"{segment.candidates.file.name} has other rows than its segment")
     shards = {entry.name: entry.rows for entry in manifest.shards}
     if sorted(pair for pair in covered if pair[0] in shards) != sorted(shards.items()):
         raise ValueError("a shard is in no segment, or in two")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from c2vsearch import __version__, artifacts
 from c2vsearch.collection import layout, tables
+from c2vsearch.collection.asking import Asking
 from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.compaction import Live, compacted, entry_of, open_entry
 from c2vsearch.collection.history import publish
@@ -33,12 +34,13 @@ from c2vsearch.collection.manifest import (
     describe,
     describe_fingerprint,
 )
+from c2vsearch.collection.questions import Encode
 from c2vsearch.collection.reuse import ReusableRows
 from c2vsearch.collection.roots import Root, joined
-from c2vsearch.collection.segments import MAX_SEGMENT_ROWS, planned_segments
+from c2vsearch.collection.segments import MAX_SEGMENT_ROWS, Plan, planned_segments
 from c2vsearch.collection.staging import Outcome, Staging
 from c2vsearch.collection.sweep import sweep
-from c2vsearch.config import ChunkingConfig, IndexingConfig
+from c2vsearch.config import ChunkingConfig, IndexingConfig, IndexSpec
 from c2vsearch.errors import EncoderMismatch, InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards import check_vectors, write_shard, write_table
@@ -50,7 +52,11 @@ class CollectionWriter:
     One process at a time: the lock is the operating system's and is gone with the process that held it.
     """
 
-    def __init__(self, root: Path, base: Collection | None, manifest: Manifest, indexing: IndexingConfig) -> None:
+    def __init__(
+        self, root: Path, base: Collection | None, manifest: Manifest, indexing: IndexingConfig,
+        encode: Encode | None = None,
+    ) -> None:  # fmt: skip
+        self._encode = encode
         self.root = root
         self.base = base
         self._manifest = manifest
@@ -65,7 +71,8 @@ class CollectionWriter:
     @contextmanager
     def open(
         cls, root: Path | str, *, fingerprint: Fingerprint, chunking: ChunkingConfig, roots: Sequence[Root] = (),
-        indexing: IndexingConfig | None = None, rebuild: bool = False,
+        indexing: IndexingConfig | None = None, spec: IndexSpec | None = None, encode: Encode | None = None,
+        rebuild: bool = False,
     ) -> Iterator[Self]:  # fmt: skip
         """Take the lock and open the newest version for writing, creating the index when there is none.
 
@@ -75,6 +82,9 @@ class CollectionWriter:
             chunking: What makes the chunks.
             roots: What is indexed, beside or in the place of the roots that the last version has.
             indexing: Sizes of shards and segments.
+            spec: How vectors are to be searched; as in the last version by default.
+            encode: Queries to unit vectors, to calibrate an approximate index with; None to do with those of the last
+                version.
             rebuild: Start from nothing; the old versions stay readable until they are swept.
 
         Raises:
@@ -104,8 +114,9 @@ class CollectionWriter:
                 roots=joined(base.manifest.roots if base else (), roots),
                 fingerprint=fingerprint,
                 chunking=chunking,
+                index=spec or (base.manifest.index if base else IndexSpec()),
             )
-            yield cls(root, base, manifest, indexing or IndexingConfig())
+            yield cls(root, base, manifest, indexing or IndexingConfig(), encode)
 
     @property
     def sources(self) -> dict[str, SourceState]:
@@ -231,6 +242,7 @@ class CollectionWriter:
             or outcome.sources != before
             or bool(self.settings_changed)
             or self.base.manifest.roots != self._manifest.roots
+            or self.base.manifest.index != self._manifest.index
         )
 
     def _untidy(self) -> bool:
@@ -239,27 +251,37 @@ class CollectionWriter:
             return False
         manifest = self.base.manifest
         small = [entry for entry in manifest.shards if entry.rows < self._indexing.rows_per_shard // 2]
-        rows = sum(entry.rows for entry in manifest.shards)
+        flat = [entry for entry in manifest.vectors if not entry.candidates]
+        rows = sum(entry.file.rows for entry in flat)
         segments = 1 + rows // max(MAX_SEGMENT_ROWS - self._indexing.rows_per_shard, 1)
-        return manifest.deletes is not None or len(small) > 1 or len(manifest.vectors) > segments
+        crowded = len(flat) > segments or (len(manifest.vectors) > 1 and len(flat) < len(manifest.vectors))
+        return manifest.deletes is not None or len(small) > 1 or crowded
 
     def _next_manifest(self, outcome: Outcome, *, compact: bool) -> Manifest:
         shards, live = self._next_rows(outcome, compact=compact)
         deletes = {name: set(np.flatnonzero(~mask).tolist()) for name, mask in live.items() if not mask.all()}
-        merge_below_rows, dim = self._indexing.merge_below_rows, self._manifest.fingerprint.dim
         old = self.base.manifest.vectors if self.base and not compact else ()
         sources = tables.write_sources(self.root / layout.SOURCES, outcome.sources.values())
+        asking = Asking(self.root, self.base, shards, live, dim=self._manifest.fingerprint.dim, encode=self._encode)
         return dataclasses.replace(
             self._manifest,
             shards=tuple(shards),
-            vectors=tuple(planned_segments(self.root, old, shards, merge_below_rows=merge_below_rows, dim=dim)),
+            vectors=tuple(planned_segments(self.root, old, shards, live, self._plan(asking))),
             lexical=next_keywords(
                 self.root, None if compact else self.base, shards, live, version=self._manifest.version
             ),
             deletes=self._write_deletes(deletes),
             sources=describe(self.root, sources, rows=len(outcome.sources)),
+            questions=asking.entry(),
             counts=_counts(outcome.sources, live),
         )
+
+    def _plan(self, asking: Asking) -> Plan:
+        manifest = self._manifest
+        return Plan(
+            spec=manifest.index, dim=manifest.fingerprint.dim, merge_below_rows=self._indexing.merge_below_rows,
+            questions=asking.questions,
+        )  # fmt: skip
 
     def _next_rows(self, outcome: Outcome, *, compact: bool) -> tuple[list[ShardEntry], Live]:
         """Shards of the next version and which of their rows count."""

@@ -1,59 +1,26 @@
-"""A FAISS segment: the vectors of named shards, searched by inner product.
+"""A flat FAISS segment: the vectors of named shards, all of them compared with a query.
 
-Rows are kept as float16, as in the shards, so the flat segment is exact for what is stored. FAISS files have
+Rows are kept as float16, as in the shards, so the segment is exact for what is stored. FAISS files have
 no checksum of their own and a damaged one can crash the process: whoever opens one has compared its hash.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch import artifacts
 from c2vsearch.errors import CorruptFile
-from c2vsearch.optional import require
-
-VECTOR_SUFFIX = ".faiss"
-KIND = "flat-fp16"
-
-
-def build_segment(path: Path, blocks: Iterable[NDArray[np.float16]], *, dim: int) -> None:
-    """Write a segment over the rows of some shards, one shard in memory at a time beside the segment.
-
-    Raises:
-        StorageFull: The disk is full.
-    """
-    faiss = _faiss()
-    index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    header = len(faiss.serialize_index(index))
-    for block in blocks:
-        index.add(np.ascontiguousarray(block, dtype=np.float32))
-    expected = header + index.ntotal * 2 * dim
-
-    def write(temporary: Path) -> None:
-        try:
-            faiss.write_index(index, str(temporary))
-        except RuntimeError as error:  # FAISS has one exception for everything; the file tells what it was
-            raise _full(temporary) from error
-        # FAISS does not look at what closing the file returns, and that is where a full disk can show first.
-        if temporary.stat().st_size != expected:
-            raise _full(temporary)
-
-    artifacts.write_atomically(path, write)
+from c2vsearch.index.engine import faiss_module, threads
 
 
 class VectorSegment:
     """One segment, loaded. ``path`` must have been verified against its recorded hash before."""
 
     def __init__(self, path: Path, *, dim: int, rows: int) -> None:
-        self._faiss = _faiss()
+        self._faiss = faiss_module()
         try:
             self._index: Any = self._faiss.read_index(str(path))
         except RuntimeError as error:
@@ -100,18 +67,6 @@ class VectorSegment:
         if live is not None:
             bits = np.packbits(live, bitorder="little")
             parameters = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBitmap(bits))
-        threads = self._faiss.omp_get_max_threads()
-        self._faiss.omp_set_num_threads(1)  # one query is bound by memory: more threads only wait for each other
-        try:
+        with threads(1):  # one query is bound by memory: more threads only wait for each other
             scores, positions = self._index.search(query[None, :], depth, params=parameters)
-        finally:
-            self._faiss.omp_set_num_threads(threads)
         return scores[0], positions[0]
-
-
-def _full(path: Path) -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-
-
-def _faiss() -> ModuleType:
-    return require("faiss", extra="cpu", purpose="vector search")

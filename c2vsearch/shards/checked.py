@@ -28,6 +28,16 @@ def block_hashes(data: bytes) -> str:
     return "".join(_digest(view[start : start + BLOCK_BYTES]) for start in range(0, len(view), BLOCK_BYTES))
 
 
+def file_hashes(path: Path) -> tuple[str, str]:
+    """The SHA-256 of a file and its `block_hashes`, in one reading."""
+    whole, blocks = hashlib.sha256(), []
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            whole.update(block)
+            blocks.append(_digest(block))
+    return whole.hexdigest(), "".join(blocks)
+
+
 def _digest(block: bytes | memoryview) -> str:
     return hashlib.sha256(block).hexdigest()[:DIGEST_CHARACTERS]
 
@@ -52,18 +62,33 @@ class CheckedFile(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """The next ``size`` bytes, or all that are left."""
         end = self._size if size is None or size < 0 else min(self._size, self._position + size)
-        first, last = self._position // BLOCK_BYTES, -(-end // BLOCK_BYTES)
-        if end <= self._position:
+        data = self.read_at(self._position, max(end - self._position, 0))
+        self._position += len(data)
+        return data
+
+    def read_at(self, start: int, size: int) -> bytes:
+        """Some bytes that are there, wherever the file is at. Threads may share it."""
+        end = start + size
+        first, last = start // BLOCK_BYTES, -(-end // BLOCK_BYTES)
+        if size == 0:
             return b""
         if self._seen.issuperset(range(first, last)):
-            data = self._at(self._position, end - self._position)
-        else:
-            start = first * BLOCK_BYTES
-            blocks = self._at(start, min(last * BLOCK_BYTES, self._size) - start)
-            self._check(blocks, first)
-            data = blocks[self._position - start : end - start]
-        self._position = end
-        return data
+            return self._at(start, size)
+        from_block = first * BLOCK_BYTES
+        blocks = self._at(from_block, min(last * BLOCK_BYTES, self._size) - from_block)
+        self._check(blocks, first)
+        return blocks[start - from_block : end - from_block]
+
+    def check(self, start: int, size: int) -> None:
+        """Compare the blocks that hold some bytes, unless they were before: for who reads them in another way."""
+        for block in range(start // BLOCK_BYTES, -(-(start + size) // BLOCK_BYTES)):
+            if block not in self._seen:
+                first = block * BLOCK_BYTES
+                self._check(self._at(first, min(BLOCK_BYTES, self._size - first)), block)
+
+    def fileno(self) -> int:
+        """The descriptor, for mapping the file."""
+        return self._file.fileno()
 
     def _at(self, start: int, size: int) -> bytes:
         data = os.pread(self._file.fileno(), size, start)

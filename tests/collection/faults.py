@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import faiss
-
 from c2vsearch.index import lexical
 
 TOUCHES: list[tuple[Any, str]] = [
     (os, "replace"), (os, "link"), (os, "fsync"), (Path, "write_bytes"), (Path, "mkdir"), (Path, "unlink"),
-    (Path, "chmod"), (shutil, "copyfile"), (faiss, "write_index"), (lexical, "_change"),
+    (Path, "chmod"), (shutil, "copyfile"), (lexical, "_change"),
 ]  # fmt: skip
 
 
@@ -37,8 +35,6 @@ class Faults:
 
     def _wrapped(self, real: Callable[..., Any], fail: Callable[[], None], after: bool) -> Callable[..., Any]:
         def touch(*arguments: Any, **settings: Any) -> Any:
-            if real is faiss.write_index and not isinstance(arguments[1], str):
-                return real(*arguments, **settings)  # to memory
             self.count += 1
             now = self.count == self.at
             if now and not after:

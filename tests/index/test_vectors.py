@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from c2vsearch.errors import CorruptFile, MissingDependency, StorageFull
 from c2vsearch.index.exact import exact_search
-from c2vsearch.index.vectors import VectorSegment, build_segment
+from c2vsearch.index.rows import flat_header, write_rows
+from c2vsearch.index.vectors import VectorSegment
 
 DIM = 16
 
@@ -23,7 +25,7 @@ def rows_of(count: int, *, seed: int = 0) -> np.ndarray:
 
 def segment(directory: Path, rows: np.ndarray, *, block: int = 64) -> VectorSegment:
     blocks = (rows[start : start + block] for start in range(0, len(rows), block))
-    build_segment(directory / "a.faiss", blocks, dim=DIM)
+    write_rows(directory / "a.faiss", blocks, dim=DIM, rows=len(rows))
     return VectorSegment(directory / "a.faiss", dim=DIM, rows=len(rows))
 
 
@@ -90,18 +92,25 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
         VectorSegment(tmp_path / "a.faiss", dim=DIM, rows=1)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_full_disk_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
-    whole = faiss.write_index
+def test_the_file_is_the_one_faiss_writes(tmp_path: Path) -> None:
+    rows = rows_of(130)
+    index = faiss.IndexScalarQuantizer(DIM, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index.add(rows.astype(np.float32))
+    segment(tmp_path, rows)
+    assert (tmp_path / "a.faiss").read_bytes() == faiss.serialize_index(index).tobytes()
 
-    def full(index: object, target: object, *flags: int) -> None:
-        whole(index, target, *flags)
-        if isinstance(target, str) and told:
-            raise RuntimeError(f"write error in {target}: {errno.ENOSPC}")
-        if isinstance(target, str):  # the last bytes are written while the file is closed, and FAISS does not look
-            Path(target).write_bytes(Path(target).read_bytes()[:-3])
 
-    monkeypatch.setattr(faiss, "write_index", full)
+def test_another_number_of_rows_than_said_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorruptFile, match="to have 21 rows"):
+        write_rows(tmp_path / "a.faiss", [rows_of(20)], dim=DIM, rows=21)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFull):
         segment(tmp_path, rows_of(20))
     assert not list(tmp_path.iterdir())
@@ -110,4 +119,4 @@ def test_a_full_disk_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.
 def test_without_faiss_the_message_has_the_pip_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingDependency, match=r"pip install 'c2vsearch\[cpu\]'"):
-        build_segment(tmp_path / "a.faiss", [], dim=DIM)
+        flat_header(DIM, 1)

@@ -1,0 +1,221 @@
+"""Candidates: a compact FAISS index that says which rows may be near. Their order is settled by the rows themselves.
+
+Any factory string of FAISS goes. Binary ones ("BFlat", "BHNSW32") are given the signs of a row. The effort of a search
+is ``nprobe`` where the index has lists, ``ef_search`` where it is a graph, and nothing where it looks at every row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2vsearch import artifacts
+from c2vsearch.errors import CorruptFile, InvalidConfig
+from c2vsearch.index.engine import faiss_module, threads
+
+# Fewer training rows for a list than this and FAISS warns that its centre is chance.
+ROWS_PER_CENTRE = 39
+# Larger files are mapped: only the lists that are looked into come into memory.
+MAP_ABOVE_BYTES = 64_000_000
+_BINARY = "B"
+_REFINES = re.compile(r",(RFlat|Refine)")
+_GRAPH_EFFORTS = (16, 32, 64, 128, 256, 512, 1024, 2048)
+
+
+class CandidateIndex:
+    """An index over N rows, numbered from 0.
+
+    Args:
+        index: A trained FAISS index.
+        kind: Its factory string.
+        dim: D.
+    """
+
+    def __init__(self, index: Any, *, kind: str, dim: int) -> None:
+        self._faiss = faiss_module()
+        self._index, self.kind, self._dim = index, kind, dim
+        self._binary = kind.startswith(_BINARY)
+        self._inner, self._rotated = _inside(index, binary=self._binary)
+        self._selects = True
+
+    @classmethod
+    def build(
+        cls, kind: str, sample: NDArray[np.float32], parts: Iterable[NDArray[np.float16]], *, dim: int
+    ) -> CandidateIndex:
+        """Train on a sample and add all rows, one part in memory at a time.
+
+        Shape: sample (S, D), parts (N_i, D) each.
+
+        Raises:
+            InvalidConfig: FAISS knows no such kind, or cannot train it on so few rows.
+        """
+        made = cls(empty_index(kind, dim), kind=kind, dim=dim)
+        try:
+            made._index.train(made._coded(sample))
+            for part in parts:
+                made._index.add(made._coded(part))
+        except RuntimeError as error:
+            raise InvalidConfig(f"an index of kind {kind!r} cannot be built: {_reason(error)}") from error
+        return made
+
+    @classmethod
+    def load(cls, path: Path, *, kind: str, dim: int, rows: int) -> CandidateIndex:
+        """Open a file that was compared with its recorded hash before: a damaged one can crash the process.
+
+        Raises:
+            CorruptFile: It is not the index it is said to be.
+        """
+        faiss = faiss_module()
+        read = faiss.read_index_binary if kind.startswith(_BINARY) else faiss.read_index
+        mapped = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY if path.stat().st_size > MAP_ABOVE_BYTES else 0
+        try:
+            index = read(str(path), mapped)
+        except RuntimeError as error:
+            raise CorruptFile(f"{path} cannot be read by FAISS: {_reason(error)}") from error
+        if (index.d, index.ntotal) != (dim, rows):
+            raise CorruptFile(f"{path} holds {index.ntotal} rows of {index.d}; expected {rows} rows of {dim}")
+        return cls(index, kind=kind, dim=dim)
+
+    def save(self, path: Path) -> None:
+        """Write it durably.
+
+        Raises:
+            StorageFull: The disk is full.
+        """
+        write = self._faiss.write_index_binary if self._binary else self._faiss.write_index
+
+        def to_file(temporary: Path) -> None:
+            # Through a file of Python's: FAISS does not look at what closing a file returns.
+            with temporary.open("wb") as file:
+                write(self._index, self._faiss.PyCallbackIOWriter(file.write))
+
+        artifacts.write_atomically(path, to_file)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def efforts(self) -> tuple[int, ...]:
+        """What can be asked of it, least first; the last is all that it can do."""
+        if self._lists:
+            return (*(1 << power for power in range((self._lists - 1).bit_length())), self._lists)
+        return _GRAPH_EFFORTS if self._graph else (0,)
+
+    def work(self, effort: int, depth: int) -> int:
+        """The effort a search takes in truth: a graph is walked until it has seen as many rows as are asked for."""
+        return max(effort, depth) if self._graph else effort
+
+    def search(
+        self, queries: NDArray[np.float32], *, depth: int, effort: int, live: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64]:
+        """For each query at most ``depth`` live rows that may be near, -1 where there are no more.
+
+        Args:
+            queries: Unit rows. Shape: (Q, D).
+            depth: Candidates of a query.
+            effort: One of `efforts`, or between them.
+            live: Whether each row counts; None when all do. Shape: (N,).
+
+        Returns:
+            Positions. Shape: (Q, depth).
+        """
+        depth = min(depth, len(self))
+        if live is None or not self._selects:
+            return self._filtered(self._search(queries, depth, effort, None), live)
+        selector = self._faiss.IDSelectorBitmap(np.packbits(live, bitorder="little"))
+        try:
+            return self._search(queries, depth, effort, selector)
+        except RuntimeError:  # this kind takes no selector
+            self._selects = False
+            return self._filtered(self._search(queries, depth, effort, None), live)
+
+    def _search(self, queries: NDArray[np.float32], depth: int, effort: int, selector: Any) -> NDArray[np.int64]:
+        # One query is bound by memory: more threads only wait for each other.
+        with threads(1 if len(queries) == 1 else 0):
+            parameters = self._parameters(max(effort, 1), depth, selector)
+            found: NDArray[np.int64] = self._index.search(self._coded(queries), depth, params=parameters)[1]
+        return found
+
+    def _parameters(self, effort: int, depth: int, selector: Any) -> Any:
+        faiss = self._faiss
+        chosen = {"sel": selector} if selector is not None else {}
+        if self._lists:
+            # The graph over the centres, where there is one, has to find as many of them as are asked for.
+            if hasattr(faiss.downcast_index(self._inner.quantizer) if not self._binary else None, "hnsw"):
+                chosen["quantizer_params"] = faiss.SearchParametersHNSW(efSearch=max(64, 2 * effort))
+            parameters = faiss.SearchParametersIVF(nprobe=min(effort, self._lists), **chosen)
+        elif self._graph:
+            parameters = faiss.SearchParametersHNSW(efSearch=self.work(effort, depth), **chosen)
+        else:
+            parameters = faiss.SearchParameters(**chosen) if chosen else None
+        if parameters is not None and self._rotated:
+            return faiss.SearchParametersPreTransform(index_params=parameters)
+        return parameters
+
+    @property
+    def _lists(self) -> int:
+        return int(getattr(self._inner, "nlist", 0))
+
+    @property
+    def _graph(self) -> bool:
+        return hasattr(self._inner, "hnsw")
+
+    def _coded(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Rows as the index takes them."""
+        if self._binary:
+            return np.packbits(rows > 0, axis=1)
+        return np.ascontiguousarray(rows, dtype=np.float32)
+
+    def _filtered(self, found: NDArray[np.int64], live: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+        return found if live is None else np.where((found >= 0) & live[found], found, -1)
+
+
+def empty_index(kind: str, dim: int) -> Any:
+    """The FAISS index of a factory string, untrained.
+
+    Raises:
+        InvalidConfig: There is no such kind, or none for rows of this width.
+    """
+    faiss = faiss_module()
+    if _REFINES.search(kind):
+        raise InvalidConfig(
+            f"the kind {kind!r} refines; expected one without: candidates are compared by their own rows"
+        )
+    try:
+        if kind.startswith(_BINARY):
+            return faiss.index_binary_factory(dim, kind)
+        return faiss.index_factory(dim, kind, faiss.METRIC_INNER_PRODUCT)
+    except (RuntimeError, ValueError) as error:
+        raise InvalidConfig(
+            f"FAISS makes no index of kind {kind!r} for {dim} dimensions ({_reason(error)}); expected such as "
+            "'IVF1024,SQ8' or 'HNSW32,SQ8'"
+        ) from error
+
+
+def training_rows(kind: str, dim: int) -> int:
+    """How many rows a kind has to be trained on; an index of fewer is better searched exactly.
+
+    >>> training_rows("IVF1024,SQ8", 64), training_rows("HNSW32,SQ8", 64)
+    (39936, 9984)
+    """
+    index = empty_index(kind, dim)  # named, because what is inside does not keep it
+    inner, _ = _inside(index, binary=kind.startswith(_BINARY))
+    return ROWS_PER_CENTRE * max(256, int(getattr(inner, "nlist", 0)))  # 256: the codes of a byte
+
+
+def _inside(index: Any, *, binary: bool) -> tuple[Any, bool]:
+    """The index behind a rotation, if there is one, and whether there is."""
+    if binary:
+        return index, False
+    faiss = faiss_module()
+    index = faiss.downcast_index(index)
+    return (faiss.downcast_index(index.index), True) if hasattr(index, "chain") else (index, False)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[-1].rpartition("Error: ")[2][:160]
