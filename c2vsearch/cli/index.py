@@ -35,6 +35,8 @@ c2vsearch index
 
 pandoc notes.wiki | c2vsearch index - --name notes.md --index indexes/mine
 
+c2vsearch index ~/mail --target-recall 0.95 --max-memory 2GB
+
 c2vsearch index support.jsonl --text-field body --id-field ticket --metadata-fields team,opened"""
 
 
@@ -114,6 +116,20 @@ def index(
         str | None, typer.Option(metavar="SIZE", help="What a process that reads may take, e.g. 500MB; 2GB.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that read side by side; 1.")] = None,
+    target_recall: Annotated[
+        float | None,
+        typer.Option(help="Share of the true ten nearest an approximate search must find; 0.98. 1 is always exact."),
+    ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What vector search may load, e.g. 4GB; no limit.")
+    ] = None,
+    max_latency_ms: Annotated[
+        float | None, typer.Option(metavar="MS", help="What a vector search may take on one thread; 10.")
+    ] = None,
+    factory: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="A FAISS factory string, e.g. IVF1024,SQ8; '' chooses by measure."),
+    ] = None,
     add: Annotated[bool, typer.Option("--add", help="Make an index of other directories one of DIR as well.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and about how long it would take.")
@@ -149,6 +165,10 @@ def index(
             timeout_seconds=reader_timeout, max_memory_bytes=size_of(reader_memory, "--reader-memory"),
         ),
         chunking=chunk_sizes(max_tokens, overlap_tokens),
+        spec=given(
+            target_recall=target_recall, max_memory_bytes=size_of(max_memory, "--max-memory"),
+            max_latency_ms=max_latency_ms, factory=factory,
+        ),
     )  # fmt: skip
     if dry_run and as_json:
         print_json(plan_record(run.plan()))
@@ -181,6 +201,7 @@ class Run:
     reading: dict[str, Any]
     chunking: ChunkingConfig | None
     metadata: str | None
+    spec: dict[str, Any]
     add: bool
     rebuild: bool
 
@@ -190,8 +211,8 @@ class Run:
 
         return index_directory(
             self.roots, index=self.index, encoder=encoder or self.model, encoding=self.encoding, walking=self.walking,
-            reading=self.reading, chunking=self.chunking, metadata=self.metadata, add=self.add, rebuild=self.rebuild,
-            on_progress=on_progress,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, spec=self.spec, add=self.add,
+            rebuild=self.rebuild, on_progress=on_progress,
         )  # fmt: skip
 
     def plan(self) -> IndexPlan:

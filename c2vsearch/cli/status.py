@@ -54,6 +54,8 @@ def status(
 
 
 def _facts(collection: Collection) -> dict[str, Any]:
+    from c2vsearch.collection.manifest import searched
+
     manifest, stats = collection.manifest, collection.stats()
     return {
         "index": str(collection.root),
@@ -66,6 +68,23 @@ def _facts(collection: Collection) -> dict[str, Any]:
         "files": {key: manifest.counts[key] for key in manifest.counts if key.startswith("sources_")},
         "chunks": stats.chunks,
         "bytes": {"shards": stats.bytes_shards, "vectors": stats.bytes_vectors, "lexical": stats.bytes_lexical},
+        "searched": {
+            "spec": dataclasses.asdict(manifest.index),
+            "lines": list(searched(manifest)),
+            "segments": [
+                {"rows": entry.file.rows, "kind": entry.kind}
+                if entry.candidates is None
+                else {
+                    "rows": entry.file.rows,
+                    "kind": entry.candidates.kind,
+                    "meets": entry.candidates.meets,
+                    "few": dataclasses.asdict(entry.candidates.few),
+                    "many": dataclasses.asdict(entry.candidates.many),
+                    "bytes": entry.candidates.file.size_bytes,
+                }
+                for entry in manifest.vectors
+            ],
+        },
         "problems": [
             {
                 "path": path_of(report.source, report.member),
@@ -114,6 +133,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         *(("of", f"{root['path']} as {root['label']}:" if root["label"] else root["path"]) for root in facts["roots"]),
         ("files", files or "none"),
         ("chunks", f"{facts['chunks']} (at most {facts['chunking']['max_tokens']} tokens)"),
+        *(("searched", line) for line in facts["searched"]["lines"]),
         ("size", sizes),
         ("model", f"{model['name']}@{model['revision'][:8]}, {model['dim']} dimensions"),
         ("version", f"{facts['version']} of {facts['created']} (kept: {', '.join(map(str, facts['versions']))})"),

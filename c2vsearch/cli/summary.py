@@ -31,6 +31,9 @@ def show_report(report: IndexReport, *, interrupted: bool, default_place: bool) 
     console.print(
         f"{report.chunks} chunks in {visible_line(str(report.index))} ({made}) in {duration(report.seconds)}{rate}"
     )
+    if any("recall" in line for line in report.searched):
+        for line in report.searched:
+            console.print(f"Searched: {line}")
     if interrupted:
         console.print("Interrupted. What is finished is kept; the same command goes on from there.")
     elif report.chunks:
@@ -71,7 +74,8 @@ def report_record(report: IndexReport) -> dict[str, Any]:
         "index": str(report.index), "roots": list(map(str, report.roots)), "version": report.version,
         "counts": report.counts, "chunks": report.chunks, "encoded": report.encoded, "reused": report.reused,
         "tokens": report.tokens, "seconds": round(report.seconds, 3),
-        "waited_seconds": round(report.waited_seconds, 3), "problems": _problems(report.files),
+        "waited_seconds": round(report.waited_seconds, 3), "searched": list(report.searched),
+        "problems": _problems(report.files),
     }  # fmt: skip
 
 

@@ -277,3 +277,25 @@ def changed_settings(old: Manifest, *, chunking: ChunkingConfig, roots: Iterable
         if readers.get(root.path, root.reader) != root.reader:
             changes.append(f"reading {readers[root.path]} -> {root.reader}")
     return ", ".join(dict.fromkeys(changes))
+
+
+def searched(manifest: Manifest) -> tuple[str, ...]:
+    """How vectors are searched, in words: a line for each segment that is approximate, one for all others."""
+    lines = []
+    for segment in manifest.vectors:
+        if made := segment.candidates:
+            few = made.few
+            found = f"recall@{few.recall.at} {few.recall.mean:.3f} ({few.recall.low:.3f} to {few.recall.high:.3f})"
+            short = "" if made.meets else f"; {_wish(made.spec)} was asked for and not reached"
+            lines.append(f"{segment.file.rows:,} rows by {made.kind}: {found}, {few.latency_ms:.1f} ms{short}")
+    if exact := sum(segment.file.rows for segment in manifest.vectors if not segment.candidates):
+        lines.append(f"{exact:,} rows exactly")
+    return tuple(lines)
+
+
+def _wish(spec: IndexSpec) -> str:
+    limits = [
+        *([f"{spec.max_latency_ms:g} ms"] if spec.max_latency_ms else []),
+        *([f"{spec.max_memory_bytes / 1e9:g} GB"] if spec.max_memory_bytes else []),
+    ]
+    return " within ".join([f"{spec.target_recall:g}", " and ".join(limits)] if limits else [f"{spec.target_recall:g}"])

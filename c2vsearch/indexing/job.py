@@ -14,9 +14,10 @@ from c2vsearch.collection import Manifest, SourceState
 from c2vsearch.collection.layout import open_manifest
 from c2vsearch.collection.roots import Root, free_label, joined
 from c2vsearch.collection.writer import refuse_mismatch
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, ReadingConfig, WalkConfig
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexSpec, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.errors import IndexNotFound, InvalidConfig, SourceNotFound
+from c2vsearch.index.candidates import empty_index
 from c2vsearch.indexing.accounting import worth_another_try
 from c2vsearch.indexing.part import Part, part_of
 from c2vsearch.indexing.reading import Cutter
@@ -26,7 +27,8 @@ Roots = Path | str | Sequence[Path | str]
 # Whole settings, or those of them that are to be changed by name.
 Walking = WalkConfig | Mapping[str, Any]
 Reading = ReadingConfig | Mapping[str, Any]
-Config = TypeVar("Config", WalkConfig, ReadingConfig)
+Spec = IndexSpec | Mapping[str, Any]
+Config = TypeVar("Config", WalkConfig, ReadingConfig, IndexSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Job:
     parts: tuple[Part, ...]
     encoder: Encoder
     chunking: ChunkingConfig
+    spec: IndexSpec
     batch_size: int
 
     @property
@@ -72,7 +75,7 @@ class Job:
 def prepare(  # noqa: PLR0913  (the same choices as the run)
     roots: Roots, *, index: Path | str | None, encoder: Encoder | str | Path | None, encoding: EncodingConfig | None,
     walking: Walking | None, reading: Reading | None, chunking: ChunkingConfig | None, metadata: Path | str | None,
-    add: bool, rebuild: bool,
+    spec: Spec | None, add: bool, rebuild: bool,
 ) -> Job:  # fmt: skip
     """The job, with a missing root or a bad table told before a model is loaded.
 
@@ -96,11 +99,14 @@ def prepare(  # noqa: PLR0913  (the same choices as the run)
         )
     if base is not None:
         refuse_mismatch(place, base, model.fingerprint)
+    searched = _settled_spec(base, spec, dim=model.fingerprint.dim)
     sizes = fitted(chunking or (base.chunking if base else None), model)
     if base is not None and sizes != base.chunking:  # what is cut in another way is so everywhere
         there = {root.path for root in wanted}
         parts += [part_of(root, required=False) for root in base.roots if root.path not in there]
-    return Job(index=place, parts=tuple(parts), encoder=model, chunking=sizes, batch_size=encoding.batch_size)
+    return Job(
+        index=place, parts=tuple(parts), encoder=model, chunking=sizes, spec=searched, batch_size=encoding.batch_size
+    )
 
 
 def _absolute(root: Path | str) -> str:
@@ -157,6 +163,14 @@ def _settled(root: Root, walking: Walking | None, reading: Reading | None, metad
     return dataclasses.replace(
         root, walking=_amended(root.walking, walking), reading=_amended(root.reading, reading), metadata=table
     )
+
+
+def _settled_spec(base: Manifest | None, spec: Spec | None, *, dim: int) -> IndexSpec:
+    """How vectors are searched from now on. A kind that cannot be is refused before anything is embedded."""
+    wanted = _amended(base.index if base else IndexSpec(), spec)
+    if wanted.factory:
+        empty_index(wanted.factory, dim)
+    return wanted
 
 
 def _amended(recorded: Config, wanted: Config | Mapping[str, Any] | None) -> Config:

@@ -75,7 +75,7 @@ def plan_index(  # noqa: PLR0913  (the same choices as the run)
     """
     job = prepare(
         roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata, add=add, rebuild=rebuild,
+        metadata=metadata, spec=None, add=add, rebuild=rebuild,
     )  # fmt: skip
     base = None if rebuild else _base(job)
     changes = Changes(base.manifest if base else None, job)

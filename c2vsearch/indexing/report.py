@@ -27,7 +27,8 @@ class Progress:
 class IndexReport:
     """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once.
 
-    ``waited_seconds`` are those in which nothing was embedded because no chunk was ready.
+    ``waited_seconds`` are those in which nothing was embedded because no chunk was ready; ``searched`` says in words
+    how vectors are searched now, and how well.
     """
 
     index: Path
@@ -42,6 +43,7 @@ class IndexReport:
     waited_seconds: float = 0.0
     settings_changed: str = ""
     hints: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:

@@ -11,12 +11,13 @@ from contextlib import closing
 from pathlib import Path
 
 from c2vsearch.collection import CollectionWriter, SourceState
+from c2vsearch.collection.manifest import searched
 from c2vsearch.config import ChunkingConfig, EncodingConfig, IndexingConfig
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder
 from c2vsearch.indexing.accounting import gone, hints, missing_root, settled, state_of, triage, verdict
 from c2vsearch.indexing.changes import Changes
-from c2vsearch.indexing.job import Job, Reading, Roots, Walking, prepare
+from c2vsearch.indexing.job import Job, Reading, Roots, Spec, Walking, prepare
 from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import IndexingInterrupted, IndexReport, Progress
@@ -30,7 +31,7 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     roots: Roots, *, index: Path | str | None = None, encoder: Encoder | str | Path | None = None,
     encoding: EncodingConfig | None = None, walking: Walking | None = None, reading: Reading | None = None,
     chunking: ChunkingConfig | None = None, metadata: Path | str | None = None,
-    indexing: IndexingConfig | None = None, add: bool = False, rebuild: bool = False,
+    indexing: IndexingConfig | None = None, spec: Spec | None = None, add: bool = False, rebuild: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> IndexReport:  # fmt: skip
     r"""Bring an index up to date with directories (or single files), creating it when there is none.
@@ -48,6 +49,7 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
         metadata: A CSV or JSON lines file with a column ``path``; what it says is kept with each document. "" forgets
             the one that is recorded.
         indexing: Sizes of shards and segments.
+        spec: How vectors are searched, in the same way as ``walking``.
         add: Whether an index of other roots is to be of these as well.
         rebuild: Embed everything again, whatever is there.
         on_progress: Called now and then, from this thread.
@@ -68,11 +70,11 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     """
     job = prepare(
         roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata, add=add, rebuild=rebuild,
+        metadata=metadata, spec=spec, add=add, rebuild=rebuild,
     )  # fmt: skip
     with CollectionWriter.open(
         job.index, fingerprint=job.encoder.fingerprint, chunking=job.chunking, roots=job.roots, indexing=indexing,
-        rebuild=rebuild,
+        spec=job.spec, encode=job.encoder.encode_queries, rebuild=rebuild,
     ) as writer:  # fmt: skip
         return _Sync(job, writer, on_progress).run()
 
@@ -184,6 +186,7 @@ class _Sync:
             waited_seconds=self._waited,
             settings_changed=self._changes.words,
             hints=hints(self._reports),
+            searched=searched(manifest) if manifest else (),
         )
 
 
