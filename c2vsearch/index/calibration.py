@@ -6,6 +6,7 @@ answers. A setting must do for each sort. Settings are chosen with one half of t
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -151,11 +152,28 @@ def recall_of(recalls: NDArray[np.float64], sorts: Sequence[str], *, at: int) ->
     {'a': 1.0, 'b': 0.9}
     """
     mean, count = float(recalls.mean()), len(recalls)
-    half = _Z * float(recalls.std(ddof=1)) / count**0.5 if count > 1 else 1.0
-    return Recall(
-        at, round(mean, 4), round(max(0.0, mean - half), 4), round(min(1.0, mean + half), 4), count,
-        {sort: round(value, 4) for sort, value in _by_sort(recalls, sorts).items()},
-    )  # fmt: skip
+    low, high = interval(mean, _worth(recalls, mean, at))
+    by_sort = {sort: round(value, 4) for sort, value in _by_sort(recalls, sorts).items()}
+    return Recall(at, round(mean, 4), round(low, 4), round(high, 4), count, by_sort)
+
+
+def interval(share: float, count: float) -> tuple[float, float]:
+    """The 95 % score interval of a share of ``count`` independent trials (Wilson, JASA 1927).
+
+    >>> tuple(round(end, 3) for end in interval(1.0, 100))
+    (0.963, 1.0)
+    """
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2)) / (1 + _Z**2 / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _worth(recalls: NDArray[np.float64], mean: float, at: int) -> float:
+    """How many independent trials the queries are worth: at least one each, at most one for each row looked for."""
+    count = len(recalls)
+    spread = float(recalls.var(ddof=1)) / count if count > 1 else 0.0
+    trials = mean * (1 - mean) / spread if spread > 0 else 0.0
+    return min(max(trials, count), count * at)
 
 
 def _recalls(
