@@ -11,6 +11,7 @@ import typer
 
 from c2vsearch import __version__
 from c2vsearch.cli import (
+    bench,
     chunks,
     contents,
     distill,
@@ -51,6 +52,7 @@ app.command("rm", epilog=contents.RM_EXAMPLES)(contents.rm)
 app.command("log", epilog=versions.LOG_EXAMPLES)(versions.log)
 app.command("restore", epilog=versions.RESTORE_EXAMPLES)(versions.restore)
 app.command("verify", epilog=versions.VERIFY_EXAMPLES)(versions.verify)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("compact", epilog=versions.COMPACT_EXAMPLES)(versions.compact)
 app.command("vacuum", epilog=versions.VACUUM_EXAMPLES)(versions.vacuum)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)

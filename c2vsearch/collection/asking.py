@@ -57,7 +57,7 @@ class Asking:
         known = self._known()
         if self._encode is None or (len(known) and rows < GROWN * known.rows):
             return known
-        made = ask(self._drawn(rows), self._encode, rows=rows)
+        made = ask(drawn_chunks(self._root, self._shards, self._live), self._encode, rows=rows)
         path = write_questions(self._root / layout.QUESTIONS, made)
         self._entry = describe(self._root, path, rows=len(made))
         return made
@@ -71,17 +71,19 @@ class Asking:
             return no_questions(self._dim)
         return read_questions(self._base.verified(self._entry))
 
-    def _drawn(self, rows: int) -> list[Chunk]:
-        """Chunks from all over the index."""
-        drawn = np.sort(np.random.default_rng(SEED).choice(rows, size=min(DRAWN, rows), replace=False))
-        found: list[Chunk] = []
-        start = 0
-        for entry in self._shards:
-            counting = np.flatnonzero(self._live[entry.name])
-            inside = drawn[(drawn >= start) & (drawn < start + len(counting))] - start
-            start += len(counting)
-            if len(inside):
-                with open_entry(self._root, entry) as shard:
-                    found += shard.chunks(counting[inside].tolist())
-        np.random.default_rng(SEED).shuffle(found)
-        return found
+
+def drawn_chunks(root: Path, shards: Sequence[ShardEntry], live: Live) -> list[Chunk]:
+    """Chunks from all over an index, in an order that depends on their number alone."""
+    rows = sum(int(np.count_nonzero(mask)) for mask in live.values())
+    drawn = np.sort(np.random.default_rng(SEED).choice(rows, size=min(DRAWN, rows), replace=False))
+    found: list[Chunk] = []
+    start = 0
+    for entry in shards:
+        counting = np.flatnonzero(live[entry.name])
+        inside = drawn[(drawn >= start) & (drawn < start + len(counting))] - start
+        start += len(counting)
+        if len(inside):
+            with open_entry(root, entry) as shard:
+                found += shard.chunks(counting[inside].tolist())
+    order = np.random.default_rng(SEED).permutation(len(found))
+    return [found[place] for place in order]

@@ -57,7 +57,7 @@ def check_matplotlib() -> None:
 
 
 def _by_depth(evaluations: Sequence[Evaluation], questions: Questions) -> bytes:
-    figure, axes = _figure(2)
+    picture, axes = figure(2)
     for axis, measure, name in zip(axes, ("nDCG", "R"), ("nDCG@k", "Recall@k"), strict=True):
         for evaluation, look in zip(evaluations, _looks(evaluations), strict=True):
             values = by_depth(evaluation, questions, measure)
@@ -65,11 +65,11 @@ def _by_depth(evaluations: Sequence[Evaluation], questions: Questions) -> bytes:
         axis.set(xlabel="k", ylabel=name, xlim=(DEPTHS[0], DEPTHS[-1]), ylim=(0, 1.02), xscale="log")
         axis.set_xticks([1, 2, 5, 10, 20, 50, 100], labels=["1", "2", "5", "10", "20", "50", "100"])
         axis.minorticks_off()
-    return _drawn(figure, axes[0])
+    return drawn(picture, axes[0])
 
 
 def _by_length(evaluations: Sequence[Evaluation], bands: Sequence[Sequence[LengthBand]]) -> bytes:
-    figure, [axis] = _figure(1)
+    picture, [axis] = figure(1)
     for number, (evaluation, look) in enumerate(zip(evaluations, _looks(evaluations), strict=True)):
         mark = MARKS[number % len(MARKS)]
         means = [band.mean for band in bands[number]]
@@ -78,20 +78,22 @@ def _by_length(evaluations: Sequence[Evaluation], bands: Sequence[Sequence[Lengt
     names = [f"{band.shortest:,}\u2013{band.longest:,}\n{band.answers} answers" for band in bands[0]]
     axis.set_xticks(range(len(names)), labels=names)
     axis.set(xlabel="characters of the document that answers", ylabel="nDCG@10", ylim=(0, 1.02))
-    return _drawn(figure, axis)
+    return drawn(picture, axis)
 
 
-def _figure(count: int) -> tuple[Any, list[Any]]:
+def figure(count: int) -> tuple[Any, list[Any]]:
+    """An empty figure with so many axes side by side."""
     # No pyplot: it keeps state and looks for a screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.6 * count if count > 1 else 8, 4.6), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+    made = Figure(figsize=(5.6 * count if count > 1 else 8, 4.6), dpi=120, layout="constrained")
+    FigureCanvasAgg(made)
+    return made, list(made.subplots(1, count, squeeze=False)[0])
 
 
-def _drawn(figure: Any, axis: Any) -> bytes:
+def drawn(figure: Any, axis: Any) -> bytes:
+    """The figure as PNG, with the legend of one of its axes below."""
     for each in figure.axes:
         each.grid(visible=True, color="#dddddd", linewidth=0.6)
         for side in ("top", "right"):
