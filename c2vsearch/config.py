@@ -162,10 +162,15 @@ class EncodingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexingConfig:
-    """How embeddings are stored. A shard is the unit of commit: Ctrl-C loses at most one of them."""
+    """How embeddings are stored. A shard is the unit of commit: Ctrl-C loses at most one of them.
+
+    ``device`` is where an approximate index is built: "cpu", "auto" (a GPU where FAISS has one that works), "cuda",
+    "cuda:1".
+    """
 
     rows_per_shard: int = 2048
     merge_below_rows: int = 50_000
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         _expect(self.rows_per_shard >= 1, f"rows_per_shard is {self.rows_per_shard}; expected at least 1")

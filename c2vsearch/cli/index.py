@@ -15,7 +15,7 @@ from c2vsearch.cli.find_index import find_index
 from c2vsearch.cli.options import chunk_sizes, given, globs, names, size_of
 from c2vsearch.cli.progress import progress
 from c2vsearch.cli.summary import changes_of, plan_record, report_record, show_plan, show_report
-from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, Precision
+from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexingConfig, Precision
 from c2vsearch.errors import InvalidConfig
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def index(
     dim: Annotated[
         int | None, typer.Option(help="Shorter embeddings, for models trained for it; recorded in the index.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda: where models on torch run.")] = EncodingConfig.device,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu or cuda: where models on torch run, and large indexes are built.")
+    ] = EncodingConfig.device,
     precision: Annotated[str, typer.Option(help="auto, int8, fp32 or bf16.")] = EncodingConfig.precision,
     include: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Only files that match; repeatable.")
@@ -158,6 +160,7 @@ def index(
     run = Run(
         roots=tuple(directories or ()), index=place if directories else find_index(place), model=model, add=add,
         rebuild=rebuild, metadata=metadata,
+        indexing=IndexingConfig(device=device),
         encoding=EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision)),
         walking=walking,
         reading=given(
@@ -197,6 +200,7 @@ class Run:
     index: Path | None
     model: str | None
     encoding: EncodingConfig
+    indexing: IndexingConfig
     walking: dict[str, Any]
     reading: dict[str, Any]
     chunking: ChunkingConfig | None
@@ -211,8 +215,8 @@ class Run:
 
         return index_directory(
             self.roots, index=self.index, encoder=encoder or self.model, encoding=self.encoding, walking=self.walking,
-            reading=self.reading, chunking=self.chunking, metadata=self.metadata, spec=self.spec, add=self.add,
-            rebuild=self.rebuild, on_progress=on_progress,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, indexing=self.indexing,
+            spec=self.spec, add=self.add, rebuild=self.rebuild, on_progress=on_progress,
         )  # fmt: skip
 
     def plan(self) -> IndexPlan:

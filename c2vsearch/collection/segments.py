@@ -46,6 +46,7 @@ class Plan:
         spec: How vectors are to be searched.
         dim: D.
         merge_below_rows: A segment of fewer rows is merged when there is something to merge it with.
+        device: Where an approximate index is built.
         questions: Gives what an approximate index is calibrated with, when there is one to build.
     """
 
@@ -53,6 +54,7 @@ class Plan:
     dim: int
     merge_below_rows: int
     questions: Callable[[], Questions]
+    device: str = "cpu"
 
     def exact(self, rows: int) -> bool:
         """Whether so many rows are searched exactly."""
@@ -154,7 +156,7 @@ def _with_candidates(root: Path, segment: SegmentEntry, live: Live, plan: Plan) 
     rows = RowFile(path, size_bytes=segment.file.size_bytes, blocks=blocks, dim=plan.dim, rows=count)
     try:
         queries = _queries(plan.questions(), rows, _counting(segment, live))
-        chosen = choose(plan.spec, rows, queries, dim=plan.dim)
+        chosen = choose(plan.spec, rows, queries, dim=plan.dim, device=plan.device)
         file = _written(root, chosen.index.save, count)
     finally:
         rows.close()

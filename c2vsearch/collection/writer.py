@@ -280,7 +280,7 @@ class CollectionWriter:
         manifest = self._manifest
         return Plan(
             spec=manifest.index, dim=manifest.fingerprint.dim, merge_below_rows=self._indexing.merge_below_rows,
-            questions=asking.questions,
+            questions=asking.questions, device=self._indexing.device,
         )  # fmt: skip
 
     def _next_rows(self, outcome: Outcome, *, compact: bool) -> tuple[list[ShardEntry], Live]:

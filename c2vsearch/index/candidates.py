@@ -7,7 +7,8 @@ is ``nprobe`` where the index has lists, ``ef_search`` where it is a graph, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from c2vsearch import artifacts
 from c2vsearch.errors import CorruptFile, InvalidConfig
+from c2vsearch.index import gpu
 from c2vsearch.index.engine import faiss_module, threads
 
 # Fewer training rows for a list than this and FAISS warns that its centre is chance.
@@ -23,6 +25,7 @@ ROWS_PER_CENTRE = 39
 # Larger files are mapped: only the lists that are looked into come into memory.
 MAP_ABOVE_BYTES = 64_000_000
 _BINARY = "B"
+_CAGRA = re.compile(r"CAGRA([1-9]\d*)")
 _REFINES = re.compile(r",(RFlat|Refine)")
 _GRAPH_EFFORTS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
@@ -45,20 +48,33 @@ class CandidateIndex:
 
     @classmethod
     def build(
-        cls, kind: str, sample: NDArray[np.float32], parts: Iterable[NDArray[np.float16]], *, dim: int
-    ) -> CandidateIndex:
+        cls, kind: str, sample: NDArray[np.float32], parts: Iterable[NDArray[np.float16]], *, dim: int,
+        gpus: Sequence[int] = (),
+    ) -> CandidateIndex:  # fmt: skip
         """Train on a sample and add all rows, one part in memory at a time.
 
         Shape: sample (S, D), parts (N_i, D) each.
 
+        Args:
+            kind: A factory string, or "CAGRA32": a graph of that degree, which only a GPU builds, with all rows in
+            memory. sample: Rows to train on.
+            parts: All rows.
+            dim: D.
+            gpus: Where centres are found and rows assigned to them, where the kind has lists.
+
         Raises:
-            InvalidConfig: FAISS knows no such kind, or cannot train it on so few rows.
+            InvalidConfig: FAISS knows no such kind, cannot train it on so few rows, or needs a GPU for it.
         """
-        made = cls(empty_index(kind, dim), kind=kind, dim=dim)
         try:
-            made._index.train(made._coded(sample))
-            for part in parts:
-                made._index.add(made._coded(part))
+            if degree := cagra_degree(kind):
+                return cls(_graph_of(parts, degree, dim, gpus), kind=kind, dim=dim)
+            made = cls(empty_index(kind, dim), kind=kind, dim=dim)
+            lists = gpus if made._lists and not made._rotated and not made._binary else ()
+            with gpu.trained_on(made._inner, lists, dim) if lists else nullcontext():
+                made._index.train(made._coded(sample))
+            with gpu.assigned_on(made._inner, lists, dim) if lists else nullcontext():
+                for part in parts:
+                    made._index.add(made._coded(part))
         except RuntimeError as error:
             raise InvalidConfig(f"an index of kind {kind!r} cannot be built: {_reason(error)}") from error
         return made
@@ -182,6 +198,8 @@ def empty_index(kind: str, dim: int) -> Any:
         InvalidConfig: There is no such kind, or none for rows of this width.
     """
     faiss = faiss_module()
+    if degree := cagra_degree(kind):
+        return faiss.IndexHNSWCagra(dim, degree // 2, faiss.METRIC_INNER_PRODUCT)
     if _REFINES.search(kind):
         raise InvalidConfig(
             f"the kind {kind!r} refines; expected one without: candidates are compared by their own rows"
@@ -195,6 +213,25 @@ def empty_index(kind: str, dim: int) -> Any:
             f"FAISS makes no index of kind {kind!r} for {dim} dimensions ({_reason(error)}); expected such as "
             "'IVF1024,SQ8' or 'HNSW32,SQ8'"
         ) from error
+
+
+def cagra_degree(kind: str) -> int:
+    """The degree of a graph of cuVS; 0 for another kind.
+
+    >>> cagra_degree("CAGRA64"), cagra_degree("HNSW32,SQ8")
+    (64, 0)
+    """
+    matched = _CAGRA.fullmatch(kind)
+    return int(matched[1]) if matched else 0
+
+
+def _graph_of(parts: Iterable[NDArray[np.float16]], degree: int, dim: int, gpus: Sequence[int]) -> Any:
+    if not gpus:
+        raise InvalidConfig(f"an index of kind CAGRA{degree} is built on a GPU; expected --device cuda, or HNSW32,SQ8")
+    rows = np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
+    if problem := gpu.fits(gpus[:1], gpu.graph_bytes(len(rows), dim, degree)):
+        raise InvalidConfig(f"CAGRA{degree} over {len(rows):,} rows does not fit: {problem}; use HNSW32,SQ8")
+    return gpu.cagra(rows, degree, gpus[0])
 
 
 def training_rows(kind: str, dim: int) -> int:

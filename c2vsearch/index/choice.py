@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 
 from c2vsearch.config import IndexSpec
 from c2vsearch.index.calibration import AT, MANY, Queries, nearest, tune
-from c2vsearch.index.candidates import CandidateIndex, training_rows
+from c2vsearch.index.candidates import ROWS_PER_CENTRE, CandidateIndex, training_rows
+from c2vsearch.index.gpu import fits, training_bytes, usable_gpus
 from c2vsearch.index.measured import Measured
 from c2vsearch.index.rows import RowFile
 
@@ -68,7 +71,7 @@ def kinds(rows: int, dim: int) -> list[str]:
     return [*quantised, f"{ivf},RaBitQ", f"{ivf},SQ8", *graph, f"{ivf},SQfp16"]
 
 
-def choose(spec: IndexSpec, rows: RowFile, queries: Queries, *, dim: int) -> Chosen:
+def choose(spec: IndexSpec, rows: RowFile, queries: Queries, *, dim: int, device: str = "cpu") -> Chosen:
     """Build the index that meets the dial at the least memory; where none does, the one that comes nearest.
 
     Args:
@@ -76,15 +79,16 @@ def choose(spec: IndexSpec, rows: RowFile, queries: Queries, *, dim: int) -> Cho
         rows: All rows.
         queries: Held-out queries; their own rows are positions in ``rows``.
         dim: D.
+        device: Where it is built, as `c2vsearch.index.gpu.usable_gpus` reads it.
 
     Raises:
-        InvalidConfig: FAISS makes no index of the kind that was asked for.
+        InvalidConfig: FAISS makes no index of the kind that was asked for, or there is no such device.
     """
-    truth = nearest(queries, rows.parts())
+    truth, gpus = nearest(queries, rows.parts()), usable_gpus(device)
     best: Chosen | None = None
     fitting = [spec.factory] if spec.factory else _fitting(spec, len(rows), dim)
     for kind in fitting or kinds(len(rows), dim)[:1]:
-        found = build(kind, rows, queries, truth, dim=dim, target=spec.target_recall)
+        found = build(kind, rows, queries, truth, dim=dim, target=spec.target_recall, gpus=gpus)
         if found.meets and fitting and found.few.latency_ms <= (spec.max_latency_ms or DEFAULT_LATENCY_MS):
             return found
         if best is None or _nearer(found, best):
@@ -94,10 +98,15 @@ def choose(spec: IndexSpec, rows: RowFile, queries: Queries, *, dim: int) -> Cho
 
 
 def build(
-    kind: str, rows: RowFile, queries: Queries, truth: NDArray[np.int64], *, dim: int, target: float
+    kind: str, rows: RowFile, queries: Queries, truth: NDArray[np.int64], *, dim: int, target: float,
+    gpus: Sequence[int] = (),
 ) -> Chosen:  # fmt: skip
-    """An index of one kind over all rows, and its best setting. ``meets`` tells of the recall alone."""
-    index = CandidateIndex.build(kind, _sample(rows, training_rows(kind, dim)), rows.parts(), dim=dim)
+    """An index of one kind over all rows, and its best settings. ``meets`` tells of the recall alone."""
+    wanted = training_rows(kind, dim)
+    if problem := fits(gpus, training_bytes(wanted, dim, wanted // ROWS_PER_CENTRE)) if gpus else "":
+        warnings.warn(f"the centres of {kind} are found on the CPU: {problem}", RuntimeWarning, stacklevel=2)
+        gpus = ()
+    index = CandidateIndex.build(kind, _sample(rows, wanted), rows.parts(), dim=dim, gpus=gpus)
     few, meets = tune(index, rows, queries, truth[:, :AT], target=target)
     many, _ = tune(index, rows, queries, truth[:, :MANY], target=target)
     return Chosen(index, few, many, meets)
