@@ -195,12 +195,12 @@ def test_too_little_memory_to_start_is_said(tmp_path: Path) -> None:
 
 def test_modules_lying_about_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of downloads may hold a file with the name of a module."""
-    for name in ("json.py", "queue.py", "selectolax.py", "docx.py"):
+    for name in ("json.py", "queue.py", "selectolax.py", "striprtf.py"):
         (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "MODULE", "c2vsearch.ingest.worker")
     monkeypatch.setattr(sys, "path", [str(ROOT), *(place for place in sys.path if place)])
-    found = read(write(tmp_path, {"a.docx": b"x", "b.html": "<p>Text.</p>"}), ReadingConfig())
+    found = read(write(tmp_path, {"a.rtf": b"x", "b.html": "<p>Text.</p>"}), ReadingConfig())
     assert found[1] == ("b.html", ["Text."])
     assert not (tmp_path / "ran").exists()
 
