@@ -12,7 +12,10 @@ from c2vsearch.ingest.element import attribute, child, local
 _HEADING = re.compile(r"heading (\d)$", re.IGNORECASE)
 _LIST = re.compile(r"list (?:bullet|number)(?: (\d))?$", re.IGNORECASE)
 _BODY_TEXT = 9  # an outline level that means none
-_OF_OTHERS = re.compile(rb"""<(\w+:)?style\s[^<>]*?\btype\s*=\s*["'](?:table|character|numbering)["'][^<>]*(?<!/)>""")
+# In bounds, because a tag made for it could take forever.
+_OF_OTHERS = re.compile(
+    rb"""<(\w{1,20}:)?style\s[^<>]{0,500}?\btype\s?=\s?["'](?:table|character|numbering)["'][^<>]{0,500}(?<!/)>"""
+)
 
 
 def without_looks(styles: bytes) -> bytes:
