@@ -72,7 +72,8 @@ def read_pdf(blob: Blob, reading: Reading) -> Iterator[Document]:
         reason = "scanned" if found.scanned else "no-text"
         raise UnreadableDocument(reason, f"{len(pages)} pages without text{': pictures' if found.scanned else ''}")
     _refuse_garbage(pages)
-    pages = without_furniture(pages)
+    bare = without_furniture(pages)
+    pages = bare if any(bare) else pages  # where nothing else is printed, that is the text
     words = vocabulary(pages)
     headings = _Headings(found.outline, pages)
     parts = Parts()
