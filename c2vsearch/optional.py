@@ -42,7 +42,7 @@ installed; run: pip install 'c2vsearch[pdf]'
 # What the extras for reading install, by the names it is imported under.
 _MODULES = {
     "pdf": ("pypdfium2", "pypdf"),
-    "office": ("docx", "pptx", "python_calamine", "striprtf"),
+    "office": ("python_calamine", "striprtf"),
     "markup": ("pylatexenc",),
     "data": ("zstandard",),
 }

@@ -24,7 +24,7 @@ PACKAGES = (
     ("pyarrow", "pyarrow", "cpu", "shards"),
     ("tokenizers", "tokenizers", "cpu", "tokens"),
     ("pypdfium2", "pypdfium2", "pdf", "PDF files"),
-    ("docx", "python-docx", "office", "Word files"),
+    ("python_calamine", "python-calamine", "office", "workbooks"),
     ("torch", "torch", "torch", "the model on torch, other models, GPUs"),
     ("transformers", "transformers", "torch", "other models"),
     ("onnx", "onnx", "train", "export"),

@@ -6,13 +6,13 @@ A parser makes room for every cell between the first and the last: two cells in 
 
 from __future__ import annotations
 
-import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
-from xml.etree import ElementTree
 
-from c2vsearch.ingest.package import local, parse_xml
+from c2vsearch.ingest.element import local
+from c2vsearch.ingest.package import parse_xml
+from c2vsearch.ingest.relations import reference, relations
 
 _CELL = re.compile(rb"""<(?:\w+:)?c\s[^<>]*?\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["'][^<>]*(?<!/)>(?!\s*</)""")
 _BEGINS = re.compile(rb"<(?:\w+:)?(?:c|row)\s")
@@ -27,21 +27,13 @@ def extents(archive: zipfile.ZipFile, *, kind: str) -> dict[str, int]:
     Raises:
         UnreadableDocument: "broken-" and the kind.
     """
-    there = set(archive.namelist())
-    if "xl/workbook.xml" not in there or "xl/_rels/workbook.xml.rels" not in there:
+    if "xl/workbook.xml" not in archive.namelist():
         return {}
-    targets = {
-        relation.get("Id", ""): posixpath.normpath(posixpath.join("/xl", relation.get("Target", ""))).lstrip("/")
-        for relation in parse_xml(archive, "xl/_rels/workbook.xml.rels", kind=kind)
-    }
+    related = relations(archive, "xl/workbook.xml", kind=kind)
     book = parse_xml(archive, "xl/workbook.xml", kind=kind)
     sheets = (element for element in book.iter() if local(element.tag) == "sheet")
-    files = {sheet.get("name", ""): targets.get(_relation(sheet), "") for sheet in sheets}
-    return {name: _extent(archive, file) for name, file in files.items() if file in there}
-
-
-def _relation(sheet: ElementTree.Element) -> str:
-    return next((value for name, value in sheet.attrib.items() if local(name) == "id" and "}" in name), "")
+    files = {sheet.get("name", ""): related.get(reference(sheet)) for sheet in sheets}
+    return {name: _extent(archive, file.target) for name, file in files.items() if file is not None}
 
 
 def _extent(archive: zipfile.ZipFile, file: str) -> int:

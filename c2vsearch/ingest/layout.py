@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -32,6 +32,7 @@ Place = tuple[str, int]
 _DIGITS = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(r"\W*(?:page )?(?:#|[ivxlc]{1,7})(?: (?:of|/) #)?\W*$")
 _LEADER = re.compile(r"(?:\s?[.·…_]){4,}")
+_LED = re.compile(r"[.·…_](?:\s?[.·…_]){3}")  # whether there is one: it is found much faster by what it begins with
 _NUMBER: Place = ("#", 0)
 _FEW_PAGES = 3
 _FULL_PAGE = 8  # lines of a page that may be one of two with furniture
@@ -78,7 +79,7 @@ def without_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     headers = {
         height for height, told in places.items() if told.total() >= max(6, len(pages) // 2) >= 4 * len(told) / 3
     }
-    return [[line for line in page if not _is_furniture(line, page, common, headers)] for page in pages]
+    return [_without(page, common, headers) for page in pages]
 
 
 def _without_what_both_have(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
@@ -93,9 +94,10 @@ def _without_what_both_have(pages: Sequence[Sequence[Line]]) -> list[list[Line]]
     ]
 
 
-def _is_furniture(line: Line, page: Sequence[Line], common: set[Place], headers: set[int]) -> bool:
-    text, height = place = _place(line)
-    return (place in common or height in headers) and line in _edges(page)
+def _without(page: Sequence[Line], common: set[Place], headers: set[int]) -> list[Line]:
+    """A page without those of its outermost lines that stand in such places."""
+    furniture = {line for line in _edges(page) if (place := _place(line)) in common or place[1] in headers}
+    return [line for line in page if line not in furniture] if furniture else list(page)
 
 
 def paragraphs(lines: Sequence[Line], *, words: Counter[str]) -> list[tuple[str, bool]]:
@@ -113,7 +115,7 @@ def paragraphs(lines: Sequence[Line], *, words: Counter[str]) -> list[tuple[str,
         else:
             found.append((said, previous is not None and _is_near(previous, line)))
         previous = line
-    return [(_LEADER.sub(" …", text), tight) for text, tight in found if text]
+    return [(_LEADER.sub(" …", text) if _LED.search(text) else text, tight) for text, tight in found if text]
 
 
 def _is_near(previous: Line, line: Line) -> bool:
@@ -122,8 +124,11 @@ def _is_near(previous: Line, line: Line) -> bool:
     return -previous.height < gap < 0.6 * max(previous.height, line.height)
 
 
-def vocabulary(pages: Iterable[Sequence[Line]]) -> Counter[str]:
+def vocabulary(pages: Sequence[Sequence[Line]]) -> Counter[str]:
     """How often each word stands in the middle of a line, where nobody had to break it."""
+    # Words are only looked up where a line ends in a hyphen.
+    if not any(line.text.rstrip().endswith(_HYPHENS) for page in pages for line in page):
+        return Counter()
     return Counter(word.casefold() for page in pages for line in page for word in _WORD.findall(line.text.strip()[:-1]))
 
 
@@ -211,17 +216,19 @@ def _place(line: Line) -> Place:
 
 def _column_edges(lines: Sequence[Line]) -> dict[int, float]:
     """How far the lines that begin at one place reach: the right edge of their column."""
-    edges: dict[int, float] = {}
+    reach: dict[int, float] = {}
     for line in lines:
         key = round(line.left / 20)
-        for near in (key - 1, key, key + 1, key + 2):
-            edges[near] = max(edges.get(near, 0.0), line.right)
-    return edges
+        reach[key] = max(reach.get(key, 0.0), line.right)
+    return {
+        place: max(reach.get(near, 0.0) for near in range(place - 2, place + 2))
+        for place in {key + shift for key in reach for shift in (-1, 0, 1, 2)}
+    }
 
 
 def _continues(previous: Line, line: Line, edge: float) -> bool:
     """Whether a line goes on with the paragraph of the one above it."""
-    if _LEADER.search(previous.text) or _LISTED.match(line.text.lstrip()) or not _is_near(previous, line):
+    if _LED.search(previous.text) or _LISTED.match(line.text.lstrip()) or not _is_near(previous, line):
         return False
     if previous.size and line.size and abs(previous.size - line.size) > 0.1 * previous.size:
         return False

@@ -9,9 +9,11 @@ import lzma
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 from c2vsearch.errors import UnreadableDocument
+from c2vsearch.ingest.element import local
 from c2vsearch.ingest.properties import properties
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.records import Value
@@ -78,14 +80,16 @@ def refuse_lies(archive: zipfile.ZipFile) -> None:
             raise UnreadableDocument("bomb", told)
 
 
-def parse_xml(archive: zipfile.ZipFile, name: str, *, kind: str) -> ElementTree.Element:
-    """One XML member. Entities that multiply are refused by the parser.
+def parse_xml(
+    archive: zipfile.ZipFile, name: str, *, kind: str, trim: Callable[[bytes], bytes] = bytes
+) -> ElementTree.Element:
+    """One XML member; ``trim`` takes out what nobody asks for. Entities that multiply are refused by the parser.
 
     Raises:
         UnreadableDocument: "broken-" and the kind.
     """
     try:
-        return ElementTree.fromstring(archive.read(name))
+        return ElementTree.fromstring(trim(archive.read(name)))
     except (ElementTree.ParseError, *_DAMAGE) as error:
         raise UnreadableDocument(f"broken-{kind}", f"{name}: {type(error).__name__}: {error}") from error
 
@@ -111,8 +115,3 @@ def dublin_core(root: ElementTree.Element, **meaning: str) -> dict[str, Value]:
         if name in _TOLD and (text := " ".join("".join(element.itertext()).split())):
             texts.setdefault(meaning.get(name, name), []).append(text)
     return properties((name, told if len(told) > 1 else told[0]) for name, told in texts.items())
-
-
-def local(tag: object) -> str:
-    """The name of an element without its namespace; "" for a comment."""
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -77,23 +77,36 @@ class Workers:
         """Each file in order with what is read in it, which is to be taken before the next file is.
 
         The inner iterators raise what `read_file` raises, and `UnreadableDocument` with "timeout", "out-of-memory" and
-        "crashed". While one file is taken, the processes are at those that come after it.
+        "crashed". While one file is taken, and what was taken is used, the processes are at those that come after it.
         """
         coming, asked, free = iter(files), deque[tuple[SourceFile, _Worker | None]](), deque(self._crew)
-        while True:
+
+        def ask_ahead() -> None:
             while free and len(asked) < _FILES_AHEAD and (file := next(coming, None)):
                 worker = free.popleft() if _is_risky(file) else None
                 if worker is not None:
                     worker.ask(file)
                 asked.append((file, worker))
-            if not asked:
-                return
+
+        def answer(worker: _Worker) -> Iterator[Item]:
+            told = None
+            try:
+                yield from worker.answer()
+            except (UnreadableDocument, MissingDependency) as error:
+                told = error
+            free.append(worker)
+            ask_ahead()  # now and not when the next file is wanted: this one has yet to be cut
+            if told is not None:
+                raise told
+
+        ask_ahead()
+        while asked:
             file, worker = asked.popleft()
-            items = self._read_here(file) if worker is None else worker.answer()
+            items = self._read_here(file) if worker is None else answer(worker)
             yield file, items
             if worker is not None:
                 _exhaust(items)  # what was not wanted of it stands in the pipe
-                free.append(worker)
+            ask_ahead()
 
     def _read_here(self, file: SourceFile) -> Iterator[Item]:
         """A file that is read by this process, unless its bytes say that it is another than its name."""

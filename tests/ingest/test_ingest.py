@@ -341,10 +341,10 @@ def test_pdf_encrypted__and_without_text(tmp_path: Path) -> None:
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    write(tmp_path, {"a.pdf": b"%PDF-1.4", "a.docx": b"PK"})
-    for module in ("pypdfium2", "pypdf", "docx"):
+    write(tmp_path, {"a.pdf": b"%PDF-1.4", "a.xlsx": b"PK"})
+    for module in ("pypdfium2", "pypdf", "python_calamine"):
         monkeypatch.setitem(sys.modules, module, None)
-    for name, extra in (("a.pdf", "pdf"), ("a.docx", "office")):
+    for name, extra in (("a.pdf", "pdf"), ("a.xlsx", "office")):
         with pytest.raises(MissingDependency, match=rf"c2vsearch\[{extra}\]"):
             read(tmp_path, name)
 

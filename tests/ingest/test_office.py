@@ -15,7 +15,9 @@ from c2vsearch.chunking import chunk_document
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.encoder.hashing import WordTokenizer
 from c2vsearch.errors import MissingDependency, UnreadableDocument
+from c2vsearch.ingest.styles import without_looks
 from tests.ingest.reading import outline, paragraphs, read, read_one, reason
+from tests.ingest.seeds import MAKERS
 
 docx = pytest.importorskip("docx")
 pptx = pytest.importorskip("pptx")
@@ -174,6 +176,80 @@ def test_files_with_macros_and_slide_shows(tmp_path: Path) -> None:
         read_one(retyped(slides, "a.pptm", {plain: b"vnd.ms-powerpoint.presentation.macroEnabled.main"})).text
         == "Words"
     )
+
+
+def rewritten(path: Path, name: str, changes: dict[bytes, bytes]) -> Path:
+    """The same file with other bytes in all of its members."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(path.parent / name, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.namelist():
+            data = old.read(entry)
+            for before, after in changes.items():
+                data = data.replace(before, after)
+            new.writestr(entry, data)
+    return path.parent / name
+
+
+def test_the_strict_edition_has_other_namespaces(tmp_path: Path) -> None:
+    strict = {
+        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships": b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+        b"http://schemas.openxmlformats.org/wordprocessingml/2006/main": b"http://purl.oclc.org/ooxml/wordprocessingml/main",
+        b"http://schemas.openxmlformats.org/presentationml/2006/main": b"http://purl.oclc.org/ooxml/presentationml/main",
+        b"http://schemas.openxmlformats.org/drawingml/2006/main": b"http://purl.oclc.org/ooxml/drawingml/main",
+    }
+    for suffix in (".docx", ".pptx"):
+        path = tmp_path / f"a{suffix}"
+        path.write_bytes(MAKERS[suffix]())
+        usual, other = read_one(path), read_one(rewritten(path, f"b{suffix}", strict))
+        assert (other.text, other.headings, other.pages) == (usual.text, usual.headings, usual.pages)
+        assert usual.headings
+
+
+def test_office_files_need_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, slides = make("docx", tmp_path / "a.docx"), make("pptx", tmp_path / "a.pptx")
+    for module in ("docx", "pptx", "lxml"):
+        monkeypatch.setitem(__import__("sys").modules, module, None)
+    assert (read_one(word).text, read_one(slides).text) == (("Words " * 50).strip(), "Words")
+
+
+def test_what_nobody_reads_may_be_broken(tmp_path: Path) -> None:
+    word = retyped(make("docx", tmp_path / "a.docx"), "b.docx", {b"<": b"<<"}, member="word/theme/theme1.xml")
+    assert read_one(word).text == ("Words " * 50).strip()
+    slides = retyped(make("pptx", tmp_path / "a.pptx"), "b.pptx", {b"<": b"<<"}, member="ppt/theme/theme1.xml")
+    assert read_one(slides).text == "Words"
+
+
+def test_controls_in_controls_without_end(tmp_path: Path) -> None:
+    deep = b"<w:body>" + b"<w:sdt><w:sdtContent>" * 3000 + b"<w:p/>" + b"</w:sdtContent></w:sdt>" * 3000
+    path = retyped(make("docx", tmp_path / "a.docx"), "b.docx", {b"<w:body>": deep}, member="word/document.xml")
+    assert reason(path) == "broken-docx"
+
+
+def test_styles_without_their_looks() -> None:
+    def style(kind: str, inner: str = "") -> str:
+        return f"<w:style w:styleId='x' w:type='{kind}'><w:name w:val='{kind}'/>{inner}</w:style>"
+
+    looks = style("table", "<w:tblStylePr/>") + style("character") + style("numbering")
+    told = f"<w:styles>{style('paragraph')}<w:style w:default='1'/>{looks}{style('paragraph')}</w:styles>"
+    assert without_looks(told.encode()).decode() == told.replace(looks, "")
+    for odd in (f"<w:styles><!--{looks}--></w:styles>", "<w:style w:type='table'/>", "<w:style w:type='table'>"):
+        assert without_looks(odd.encode()).decode() == odd
+
+
+def test_a_picture_in_the_place_of_a_title(tmp_path: Path) -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    slide.shapes.title.text = "Words"
+    slide.shapes.add_textbox(0, 0, 9144, 9144).text_frame.text = "More."
+    deck.save(str(tmp_path / "a.pptx"))
+    picture = {b"<p:sp><p:nvSpPr>": b"<p:pic><p:nvPicPr><p:nvPr><p:ph/></p:nvPr></p:nvPicPr></p:pic><p:sp><p:nvSpPr>"}
+    found = read_one(retyped(tmp_path / "a.pptx", "b.pptx", picture, member="ppt/slides/slide1.xml"))
+    assert (outline(found), paragraphs(found)) == ([(1, "Words")], ["Words", "More."])
+
+
+def test_a_slide_that_is_not_there(tmp_path: Path) -> None:
+    path = make("pptx", tmp_path / "a.pptx")
+    named = {b"slides/slide1.xml": b"slides/slide9.xml"}
+    assert reason(retyped(path, "b.pptx", named, member="ppt/_rels/presentation.xml.rels")) == "broken-pptx"
 
 
 def test_slides(tmp_path: Path) -> None:
@@ -477,7 +553,7 @@ def test_a_broken_old_workbook(tmp_path: Path) -> None:
 
 
 def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind, module in (("docx", "docx"), ("pptx", "pptx"), ("xlsx", "python_calamine"), ("rtf", "striprtf.striprtf")):
+    for kind, module in (("xlsx", "python_calamine"), ("rtf", "striprtf.striprtf")):
         (tmp_path / f"a.{kind}").write_bytes(b"PK")
         monkeypatch.setitem(__import__("sys").modules, module, None)
         with pytest.raises(MissingDependency, match=r"pip install 'c2vsearch\[office\]'"):

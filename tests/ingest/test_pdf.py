@@ -140,6 +140,11 @@ def test_what_stands_on_every_page_is_left_out(tmp_path: Path, pages: int) -> No
         assert found.text[start:].split()[0] == prose(f"page {number}", 1, words=14)[0].split()[0]
 
 
+def test_pages_that_say_one_thing_keep_it(tmp_path: Path) -> None:
+    found = read_one(pdf(tmp_path / "a.pdf", *[lambda made: made.drawString(72, 700, "Sample")] * 3))
+    assert (found.text, len(found.pages)) == ("Sample\n\nSample\n\nSample", 3)
+
+
 def test_pages_count_though_they_are_empty(tmp_path: Path) -> None:
     path = pdf(
         tmp_path / "a.pdf", lambda made: column(made, ["one"]), lambda made: None, lambda made: column(made, ["three"])

@@ -134,6 +134,22 @@ def test_a_file_of_many_that_crash_ends(tmp_path: Path) -> None:
     assert told == ["0.md: Zero.", *expected]
 
 
+def test_the_next_file_is_read_while_one_is_used(tmp_path: Path) -> None:
+    files = write(tmp_path, {"a.html": "<p>A.</p>", "b.leave": "x", "c.html": "<p>C.</p>", "d.html": "<p>D.</p>"})
+    asked: list[str] = []
+    with Workers(ReadingConfig()) as crew:
+        coming = crew.read(asked.append(file.source) or file for file in files)
+        _, items = next(coming)
+        assert asked == ["a.html"]
+        assert len(list(items)) == 1
+        assert asked == ["a.html", "b.leave"]
+        _, items = next(coming)
+        with pytest.raises(UnreadableDocument):
+            list(items)
+        assert asked == ["a.html", "b.leave", "c.html"]
+        assert [file.source for file, _ in coming] == ["c.html", "d.html"]  # what is not taken is not kept
+
+
 def test_several_keep_the_order(tmp_path: Path) -> None:
     waits = {f"{n}.wait": f"{0.4 - n / 20:.2f}" for n in range(8)}
     files = write(tmp_path, {**waits, "8.md": "x", "9.leave": "x", "99.wait": "0"})
@@ -195,12 +211,12 @@ def test_too_little_memory_to_start_is_said(tmp_path: Path) -> None:
 
 def test_modules_lying_about_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of downloads may hold a file with the name of a module."""
-    for name in ("json.py", "queue.py", "selectolax.py", "docx.py"):
+    for name in ("json.py", "queue.py", "selectolax.py", "striprtf.py"):
         (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "MODULE", "c2vsearch.ingest.worker")
     monkeypatch.setattr(sys, "path", [str(ROOT), *(place for place in sys.path if place)])
-    found = read(write(tmp_path, {"a.docx": b"x", "b.html": "<p>Text.</p>"}), ReadingConfig())
+    found = read(write(tmp_path, {"a.rtf": b"x", "b.html": "<p>Text.</p>"}), ReadingConfig())
     assert found[1] == ("b.html", ["Text."])
     assert not (tmp_path / "ran").exists()
 

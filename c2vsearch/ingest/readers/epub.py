@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from c2vsearch.errors import UnreadableDocument
-from c2vsearch.ingest.package import dublin_core, local, open_package, parse_xml
+from c2vsearch.ingest.element import local
+from c2vsearch.ingest.package import dublin_core, open_package, parse_xml
 from c2vsearch.ingest.page import Block, parse_page
 from c2vsearch.ingest.parts import Parts
 from c2vsearch.ingest.reader import Blob, Reading

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from c2vsearch.errors import UnreadableDocument
-from c2vsearch.ingest.package import dublin_core, local, open_package, parse_xml
+from c2vsearch.ingest.element import attribute, local
+from c2vsearch.ingest.package import dublin_core, open_package, parse_xml
 from c2vsearch.ingest.parts import Parts
 from c2vsearch.ingest.reader import Blob, Reading
 from c2vsearch.ingest.rows import grid
@@ -61,10 +62,10 @@ def _add_children(parts: Parts, root: Element) -> None:
         if name in _SILENT:
             continue
         if name == "h":
-            parts.add(_text(element), level=min(max(_number(_attribute(element, "outline-level")), 1), _DEEPEST))
+            parts.add(_text(element), level=min(max(_number(attribute(element, "outline-level")), 1), _DEEPEST))
         elif name == "p":
             text = _text(element)
-            level = 1 if _attribute(element, "style-name") == "Title" else 0
+            level = 1 if attribute(element, "style-name") == "Title" else 0
             mark = "  " * (depth - 1) + "- " if depth and text.strip() else ""
             parts.add(mark + text, level=level, tight=depth > 0)
         elif name == "table":
@@ -89,7 +90,7 @@ def _text(element: Element) -> str:
     name = local(element.tag)
     told = {"tab": "\t", "line-break": "\n"}.get(name, "")
     if name == "s":
-        count = _attribute(element, "c") or "1"
+        count = attribute(element, "c") or "1"
         told = " " * min(_number(count), _MOST_REPEATED)
     # What stands between the elements of a paragraph is laid out, not written.
     text = told + " ".join((element.text or "").split("\n"))
@@ -100,7 +101,3 @@ def _text(element: Element) -> str:
 
 def _number(told: str) -> int:
     return int(told) if told.isdecimal() and len(told) < 10 else 1
-
-
-def _attribute(element: Element, name: str) -> str:
-    return next((value for key, value in element.attrib.items() if local(key) == name), "")

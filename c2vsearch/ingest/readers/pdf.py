@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from ctypes import c_double
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -23,11 +24,14 @@ from c2vsearch.optional import require
 from c2vsearch.records import Document, Value
 
 MAX_PAGES = 20_000
+Box = tuple[float, float, float, float]  # left, bottom, right, top
 _JUNK_TITLE = re.compile(
     r"(?i)(untitled|microsoft (word|powerpoint|excel) - .*|.*\.(docx?|pptx?|xlsx?|indd|tex|dvi|qxd|pages))$"
 )
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-]\d\d)'?(\d\d)?'?)?")
 _LIGATURES = str.maketrans({chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)})
+_ASCII = re.compile("[\0-\x7f]+")
+_ROW = re.compile("[^\n\ufffe]*[\n\ufffe]?")  # U+FFFE is a hyphen at the end of a line
 _GAP = 1.2  # heights of a line: white space wider than this may part columns
 _LARGEST_HEADING = 120  # characters
 _HEADING_SCALE = 1.15
@@ -68,7 +72,8 @@ def read_pdf(blob: Blob, reading: Reading) -> Iterator[Document]:
         reason = "scanned" if found.scanned else "no-text"
         raise UnreadableDocument(reason, f"{len(pages)} pages without text{': pictures' if found.scanned else ''}")
     _refuse_garbage(pages)
-    pages = without_furniture(pages)
+    bare = without_furniture(pages)
+    pages = bare if any(bare) else pages  # where nothing else is printed, that is the text
     words = vocabulary(pages)
     headings = _Headings(found.outline, pages)
     parts = Parts()
@@ -173,9 +178,10 @@ def _squeezed(text: str) -> str:
 
 def _refuse_garbage(pages: list[list[Line]]) -> None:
     """Fonts without a map to characters give signs that stand for nothing."""
-    signs = Counter("".join(line.text for page in pages for line in page))
+    text = "".join(line.text for page in pages for line in page)
+    signs = Counter(_ASCII.sub("", text))
     nothing = sum(signs[sign] for sign in signs if sign == "\ufffd" or unicodedata.category(sign) in ("Co", "Cn"))
-    if 2 * nothing > signs.total():
+    if 2 * nothing > len(text):
         raise UnreadableDocument("no-text", "its fonts do not say which characters they print")
 
 
@@ -199,6 +205,8 @@ def _iso(match: re.Match[str]) -> str:
 
 
 def _clean(text: str) -> str:
+    if text.isascii():
+        return text
     return text.translate(_LIGATURES).replace("\xa0", " ").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -265,21 +273,60 @@ def _take_page(pdfium: ModuleType, document: Any, number: int, found: _Print) ->
 def _lines(pdfium: ModuleType, text_page: Any) -> list[Line]:
     """The lines of a page as PDFium orders them, cut where the white space is wide."""
     lines: list[Line] = []
+    ruler = _Ruler(pdfium, text_page)
     index = 0
-    for row, text in enumerate(re.split("(?<=[\n\ufffe])", text_page.get_text_range())):
-        count = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    for row, text in enumerate(_ROW.findall(text_page.get_text_range())):
+        count = len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
         if text.strip():
-            lines += _segments(pdfium.raw, text_page, text, index, count, row)
+            lines += _segments(ruler, text, index, count, row)
         index += count
     return lines
 
 
-def _segments(raw: Any, text_page: Any, text: str, start: int, count: int, row: int) -> list[Line]:
-    rects = [text_page.get_rect(number) for number in range(text_page.count_rects(start, count))]
+class _Ruler:
+    """Measures what stands on a page, in points.
+
+    Into the same four numbers again and again: to make new ones, as the helpers of the library do for each box, takes
+    longer than to measure.
+    """
+
+    def __init__(self, pdfium: ModuleType, text_page: Any) -> None:
+        self._pdfium, self._raw, self._page = pdfium, pdfium.raw, text_page.raw
+        self._sides = tuple(c_double() for _ in range(4))
+
+    def rects(self, start: int, count: int) -> list[Box]:
+        """The boxes of so many characters, one for each run of them."""
+        return [self._rect(number) for number in range(self._raw.FPDFText_CountRects(self._page, start, count))]
+
+    def _rect(self, number: int) -> Box:
+        left, bottom, right, top = self._sides
+        self._expect(self._raw.FPDFText_GetRect(self._page, number, left, top, right, bottom))
+        return left.value, bottom.value, right.value, top.value
+
+    def left(self, index: int) -> float:
+        """Where a character begins."""
+        left, bottom, right, top = self._sides
+        self._expect(self._raw.FPDFText_GetCharBox(self._page, index, left, right, bottom, top))
+        return left.value
+
+    def size(self, index: int) -> float:
+        """The size of the type of a character."""
+        return float(self._raw.FPDFText_GetFontSize(self._page, index))
+
+    def _expect(self, measured: int) -> None:
+        if not measured:
+            raise self._pdfium.PdfiumError("a box on the page cannot be measured")
+
+
+def _segments(ruler: _Ruler, text: str, start: int, count: int, row: int) -> list[Line]:
+    rects = ruler.rects(start, count)
     if not rects:
         return [_line(text, (0.0, 0.0, 0.0, 0.0), 0.0, row)]
-    box = (min(r[0] for r in rects), min(r[1] for r in rects), max(r[2] for r in rects), max(r[3] for r in rects))
-    size = float(raw.FPDFText_GetFontSize(text_page, start + len(text) - len(text.lstrip())))
+    size = ruler.size(start + len(text) - len(text.lstrip()))
+    if len(rects) == 1:
+        return [_line(text, rects[0], size, row)]
+    lefts, bottoms, rights, tops = zip(*rects, strict=True)
+    box = (min(lefts), min(bottoms), max(rights), max(tops))
     across = sorted(rects)
     height = max(box[3] - box[1], 1.0)
     wide = [
@@ -289,19 +336,18 @@ def _segments(raw: Any, text_page: Any, text: str, start: int, count: int, row: 
     ]
     if not wide or len(text) != count:
         return [_line(text, box, size, row)]
-    return _cut(text_page, text, start, box, size, row, wide)
+    return _cut(ruler, text, start, box, size, row, wide)
 
 
 def _cut(
-    text_page: Any, text: str, start: int, box: tuple[float, float, float, float], size: float, row: int,
-    wide: list[tuple[float, float]],
-) -> list[Line]:  # fmt: skip
+    ruler: _Ruler, text: str, start: int, box: Box, size: float, row: int, wide: list[tuple[float, float]]
+) -> list[Line]:
     """A line cut at places on the page."""
     cuts = [0]
     for end, begin in wide:
         beyond = (
             at for at in range(cuts[-1] + 1, len(text))
-            if not text[at].isspace() and text_page.get_charbox(start + at)[0] > (end + begin) / 2
+            if not text[at].isspace() and ruler.left(start + at) > (end + begin) / 2
         )  # fmt: skip
         at = next(beyond, None)
         if at is None or not text[at - 1].isspace():  # its characters do not stand in order: it is left whole
@@ -315,7 +361,7 @@ def _cut(
     ]  # fmt: skip
 
 
-def _line(text: str, box: tuple[float, float, float, float], size: float, row: int) -> Line:
+def _line(text: str, box: Box, size: float, row: int) -> Line:
     return Line(_clean(text).replace("\0", "\ufffd").strip("\r\n"), *box, size, row)
 
 
