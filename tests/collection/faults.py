@@ -10,11 +10,13 @@ from typing import Any
 
 import faiss
 
+from c2vsearch import artifacts
 from c2vsearch.index import lexical
 
 TOUCHES: list[tuple[Any, str]] = [
     (os, "replace"), (os, "link"), (os, "fsync"), (Path, "write_bytes"), (Path, "mkdir"), (Path, "unlink"),
     (Path, "chmod"), (shutil, "copyfile"), (faiss, "write_index"), (lexical, "_change"),
+    (artifacts, "write_named_by_content"),
 ]  # fmt: skip
 
 
