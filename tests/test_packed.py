@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c2vsearch import packed
@@ -34,6 +34,7 @@ def sequence_of(records: list[Any], kind: type = FileReport) -> PackedSequence[A
     return made
 
 
+@settings(deadline=None)
 @given(reports)
 def test_a_packed_sequence_is_the_list(records: list[FileReport]) -> None:
     made = sequence_of(records)
@@ -57,6 +58,7 @@ def test_what_is_not_there() -> None:
     assert sequence_of([SourceFile("a", "/a", 2**62, -1)], SourceFile)[0] == SourceFile("a", "/a", 2**62, -1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "b\udcff", "\uffff", "\U00010000"]), st.integers())))
 def test_a_sorter_sorts_as_python_does_and_keeps_ties_in_order(records: list[tuple[Any, ...]]) -> None:
     sorter = PackedSorter(key=itemgetter(0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c2vsearch.collection import SourceState, sources
@@ -47,6 +47,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "OPEN_GROUPS", 2)
 
 
+@settings(deadline=None)
 @given(st.lists(states(), max_size=12), st.lists(NAMES))
 def test_a_table_is_the_dict(
     tmp_path_factory: pytest.TempPathFactory, listed: list[SourceState], others: list[str]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c2vsearch.collection.manifest import SourceState
@@ -188,6 +188,7 @@ STATES = st.builds(
 EVENTS = st.lists(st.one_of(st.tuples(NAMES, st.integers(1, 4)), STATES, NAMES), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(STATES, max_size=4), EVENTS)
 def test_any_order_of_events_ends_as_in_the_twin(
     tmp_path_factory: pytest.TempPathFactory,
