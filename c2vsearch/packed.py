@@ -1,17 +1,17 @@
 """Many small records in little memory: as pages of compressed bytes, not as objects. Knows no domain.
 
 A record of a few strings and numbers costs some hundred bytes as a Python object, and about a tenth of that in a page
-beside others like it. The bytes never leave the process, so `marshal` writes them.
+beside others like it. Pages are JSON, as it neither runs code nor takes one type for another.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import heapq
-import marshal
+import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ RUN_RECORDS = 16 * PAGE_RECORDS  # sorted at once
 
 
 class PackedSequence(Sequence[T]):
-    """A sequence to append to, of flat dataclasses: their fields are strings, numbers and tuples of them.
+    """A sequence to append to, of flat dataclasses: their fields are strings and whole numbers.
 
     Records are made anew each time they are taken, and equal those that were put in. As a whole it equals any
     sequence of equal records.
@@ -79,6 +79,8 @@ class PackedSequence(Sequence[T]):
 
 class PackedSorter:
     """Tuples put in in any order and taken out sorted; equal keys in the order they were put in.
+
+    They hold strings, whole numbers, and tuples of those, which may come back as lists.
 
     Runs are sorted as they fill up and merged when they are taken out, as often as they are: of each run one page is
     unpacked at a time.
@@ -151,9 +153,10 @@ def _records(pages: list[bytes]) -> Iterator[tuple[Any, ...]]:
 
 
 def _packed(records: list[tuple[Any, ...]]) -> bytes:
-    return zlib.compress(marshal.dumps(records), level=1)
+    # The whole numbers of other libraries are written as those that they are; lone surrogates of file names stay.
+    text = json.dumps(records, ensure_ascii=False, separators=(",", ":"), default=index)
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), level=1)
 
 
 def _unpacked(page: bytes) -> list[tuple[Any, ...]]:
-    records: list[tuple[Any, ...]] = marshal.loads(zlib.decompress(page))
-    return records
+    return [tuple(record) for record in json.loads(zlib.decompress(page).decode("utf-8", "surrogatepass"))]

@@ -9,6 +9,7 @@ from operator import itemgetter
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,8 +59,19 @@ def test_what_is_not_there() -> None:
     assert sequence_of([SourceFile("a", "/a", 2**62, -1)], SourceFile)[0] == SourceFile("a", "/a", 2**62, -1)
 
 
+def test_whole_numbers_of_numpy_are_kept_by_value_and_other_types_are_refused() -> None:
+    made = sequence_of([FileReport("a", "added", chunks=np.int64(2**40))] * 4)  # type: ignore[arg-type]
+    assert [report.chunks for report in made] == [2**40] * 4
+    with pytest.raises(TypeError):
+        sequence_of([FileReport("a", "added", chunks=1j)] * 4)  # type: ignore[arg-type]
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "b\udcff", "\uffff", "\U00010000"]), st.integers())))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "a", "b", "\ud83d\ude00", "b\udcff", "\uffff", "\U00010000"]), st.integers())
+    )
+)
 def test_a_sorter_sorts_as_python_does_and_keeps_ties_in_order(records: list[tuple[Any, ...]]) -> None:
     sorter = PackedSorter(key=itemgetter(0))
     for record in records:

@@ -99,6 +99,7 @@ class CollectionWriter:
             base = None if rebuild or not numbers else Collection.open(root)
             if base is not None:
                 refuse_mismatch(root, base.manifest, fingerprint)
+                len(base.sources)  # damage is told before anything is embedded
             manifest = Manifest(
                 version=(numbers[-1] if numbers else 0) + 1,
                 parent=base.manifest.version if base else None,
