@@ -82,16 +82,37 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         StorageFull: The disk is full; the old file, if any, is untouched.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{path.name}"
+    _put_in_place(path.parent, write, lambda _: path, ending=f"-{path.name}")
+
+
+def write_named_by_content(directory: Path, write: Callable[[Path], None], *, suffix: str) -> Path:
+    """Let ``write`` fill a temporary file, then put it in place under the first 16 hex digits of its SHA-256.
+
+    Raises:
+        StorageFull: The disk is full; nothing was put there.
+    """
+
+    def named(temporary: Path) -> Path:
+        return directory / f"{checksum(temporary)[:16]}{suffix}"
+
+    return _put_in_place(directory, write, named, ending=suffix)
+
+
+def _put_in_place(
+    directory: Path, write: Callable[[Path], None], named: Callable[[Path], Path], *, ending: str
+) -> Path:
+    temporary = directory / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}{ending}"
     with storage_errors():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)
             sync_file(temporary)
+            path = named(temporary)
             os.replace(temporary, path)
-            sync_directory(path.parent)
+            sync_directory(directory)
         finally:
             temporary.unlink(missing_ok=True)
+    return path
 
 
 def write_bytes(path: Path, data: bytes) -> None:

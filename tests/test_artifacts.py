@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -87,3 +88,22 @@ def test_json_round_trip_is_stable(tmp_path: Path) -> None:
     path.write_bytes(artifacts.to_json(value))
     assert artifacts.read_json(path) == value
     assert artifacts.to_json(artifacts.read_json(path)) == path.read_bytes()
+
+
+def test_a_file_named_by_its_content_is_there_once(tmp_path: Path) -> None:
+    def same(temporary: Path) -> None:
+        temporary.write_bytes(b"same")
+
+    written = [artifacts.write_named_by_content(tmp_path / "new", same, suffix=".x") for _ in "ab"]
+    assert written == [tmp_path / "new" / f"{hashlib.sha256(b'same').hexdigest()[:16]}.x"] * 2
+    assert [path.read_bytes() for path in (tmp_path / "new").iterdir()] == [b"same"]
+
+
+def test_a_file_named_by_its_content_leaves_no_litter_when_it_fails(tmp_path: Path) -> None:
+    def full(temporary: Path) -> None:
+        temporary.write_bytes(b"ha")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
+
+    with pytest.raises(StorageFull):
+        artifacts.write_named_by_content(tmp_path, full, suffix=".x")
+    assert not list(tmp_path.iterdir())

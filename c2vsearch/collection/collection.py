@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from c2vsearch import artifacts
 from c2vsearch.collection import layout
-from c2vsearch.collection.manifest import FileEntry, Manifest, SourceState
+from c2vsearch.collection.manifest import FileEntry, Manifest
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, IndexNotFound, InvalidConfig
 from c2vsearch.records import Chunk
 
 if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
+    from c2vsearch.collection.deletes import Deletes
     from c2vsearch.collection.manifest import CandidatesEntry, SegmentEntry
-    from c2vsearch.collection.tables import Deletes
+    from c2vsearch.collection.sources import SourceTable
     from c2vsearch.index.approximate import ApproximateSegment
     from c2vsearch.index.lexical import LexicalIndex
     from c2vsearch.index.vectors import VectorSegment
@@ -174,7 +175,7 @@ class Collection:
         """Rows that do not count, by shard."""
         if self.manifest.deletes is None:
             return {}
-        from c2vsearch.collection.tables import read_deletes
+        from c2vsearch.collection.deletes import read_deletes
 
         deletes = read_deletes(self.verified(self.manifest.deletes))
         rows = {entry.name: entry.rows for entry in self.manifest.shards}
@@ -191,13 +192,11 @@ class Collection:
         return masks
 
     @cached_property
-    def sources(self) -> dict[str, SourceState]:
-        """How each source stood when this version was written."""
-        if self.manifest.sources is None:
-            return {}
-        from c2vsearch.collection.tables import read_sources
+    def sources(self) -> SourceTable:
+        """How each source stood when this version was written, by its name."""
+        from c2vsearch.collection.sources import SourceTable
 
-        return read_sources(self.verified(self.manifest.sources))
+        return SourceTable(self.verified(self.manifest.sources) if self.manifest.sources else None)
 
     def stats(self) -> Stats:
         """Sizes of this version."""
@@ -273,7 +272,8 @@ class Collection:
         with self._lock:
             self._shards.clear()
             self._segments.clear()
-            self.__dict__.pop("_lexical", None)
+            for name in ("_lexical", "sources"):
+                self.__dict__.pop(name, None)
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ import dataclasses
 from pathlib import Path
 
 from c2vsearch import artifacts
-from c2vsearch.collection import layout, tables
+from c2vsearch.collection import layout
 from c2vsearch.collection.asking import Asking
 from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.history import publish
@@ -17,6 +17,7 @@ from c2vsearch.collection.keywords import next_keywords
 from c2vsearch.collection.lock import write_lock
 from c2vsearch.collection.manifest import SegmentEntry, SourceState, describe
 from c2vsearch.collection.segments import Plan, planned_segments
+from c2vsearch.collection.sources import stored_name, write_sources
 from c2vsearch.collection.sweep import Swept, sweep
 from c2vsearch.collection.writer import CollectionWriter
 from c2vsearch.config import IndexingConfig
@@ -111,7 +112,7 @@ def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_row
     sources = manifest.sources
     if sources and sources.name in damaged:
         states = _states(base)
-        sources = describe(root, tables.write_sources(root / layout.SOURCES, states), rows=len(states))
+        sources = describe(root, write_sources(root / layout.SOURCES, states), rows=len(states))
     if manifest.questions and manifest.questions.name in damaged:  # the next sync asks others
         manifest = dataclasses.replace(manifest, questions=None)
     live = base.live()
@@ -141,7 +142,8 @@ def _states(base: Collection) -> list[SourceState]:
     for chunk in base.iter_chunks():
         counts = documents.setdefault(chunk.source, {})
         counts[chunk.doc_id] = counts.get(chunk.doc_id, 0) + 1
-    return [
+    states = [
         SourceState(source, 0, 0, "", next(iter(counts)), "indexed", chunks=sum(counts.values()), documents=len(counts))
         for source, counts in documents.items()
     ]
+    return sorted(states, key=stored_name)

@@ -7,8 +7,6 @@ them and a row is built anew only as often as the index doubles.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -185,14 +183,4 @@ def _counting(segment: SegmentEntry, live: Live) -> NDArray[np.int64]:
 
 def _written(root: Path, write: Callable[[Path], None], rows: int) -> FileEntry:
     """A file of the index, named after its content."""
-    directory = root / layout.VECTORS
-    temporary = directory / f"{artifacts.TEMPORARY_PREFIX}{secrets.token_hex(6)}{SUFFIX}"
-    try:
-        write(temporary)
-        built = describe(root, temporary, rows=rows)
-        path = directory / f"{built.sha256[:16]}{SUFFIX}"
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    artifacts.sync_directory(directory)
-    return replace(built, name=path.relative_to(root).as_posix())
+    return describe(root, artifacts.write_named_by_content(root / layout.VECTORS, write, suffix=SUFFIX), rows=rows)

@@ -1,81 +1,155 @@
-"""What one run has brought in so far: rows, and what was said of the sources they belong to."""
+"""What one run has brought in so far: rows, and what was said of the sources they belong to.
+
+It is kept as it came, packed, and looked at when all of it is there: sorted by name, beside the table of the version
+before, which is sorted in the same way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.collection.manifest import SourceState
+from c2vsearch.collection.sources import SourceTable, stored_name
+from c2vsearch.packed import PackedSorter
+from c2vsearch.records import FileReport
+from c2vsearch.shards.text import decode_source, encode_source
+
+_ROWS, _STATE, _REMOVED = "rows", "state", "removed"
+_NAME = itemgetter(0)
+_STATE_FIELDS = attrgetter(*(field.name for field in fields(SourceState) if field.name != "refused"))
+_REPORT_FIELDS = attrgetter(*(field.name for field in fields(FileReport)))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a commit is to do: the sources of the version, those whose earlier rows go, the new rows that stay."""
+    """What a commit is to do.
 
-    sources: dict[str, SourceState]
-    replaced: set[str]
+    ``replaced`` says of each row of the table of sources before whether the earlier rows of that source go, ``live`` of
+    each row added whether it stays, ``changed`` whether any source stands otherwise than before.
+    """
+
+    replaced: NDArray[np.bool_]
     live: NDArray[np.bool_]
+    changed: bool
+    sources: Callable[[], Iterator[SourceState]]
+    """The sources of the next version, as its table has them in order."""
 
 
-@dataclass(slots=True)
 class Staging:
     """Rows are numbered in the order they were added; a source owns spans of those numbers."""
 
-    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    recorded: dict[str, SourceState] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self._said = PackedSorter(key=_NAME)
 
-    def add(self, source: str, row: int) -> None:
-        """One more row of a source, and its number."""
-        if source in self.recorded and self._finished(source):
-            self.spans.pop(source)  # it was whole, and is brought in anew
-        spans = self.spans.setdefault(source, [])
-        if spans and spans[-1][1] == row:
-            spans[-1] = (spans[-1][0], row + 1)
-        else:
-            spans.append((row, row + 1))
+    def add(self, source: str, start: int, end: int) -> None:
+        """More rows of a source: their numbers, from ``start`` up to ``end``."""
+        self._said.append((encode_source(source), _ROWS, (start, end)))
 
     def record(self, state: SourceState) -> None:
         """How a source stands."""
-        self.recorded[state.source] = state
+        said = (*_STATE_FIELDS(state), tuple(map(_REPORT_FIELDS, state.refused)))
+        self._said.append((stored_name(state), _STATE, said))
 
     def remove(self, source: str) -> None:
         """Earlier rows of the source go, here and in the version before."""
-        self.removed.add(source)
-        self.recorded.pop(source, None)
-        self.spans.pop(source, None)
+        self._said.append((encode_source(source), _REMOVED, ()))
 
-    def outcome(self, before: Mapping[str, SourceState], *, rows: int) -> Outcome:
+    def outcome(self, before: SourceTable, *, rows: int) -> Outcome:
         """What came of it, given the sources of the version before and how many rows were added in all.
 
         A source of which not every chunk was added and recorded did not get finished: it stays as it was.
         """
-        result = Outcome(dict(before), set(), np.zeros(rows, dtype=np.bool_))
-        for source in {*self.recorded, *self.removed, *self.spans}:
-            state = self.recorded.get(source)
-            if state is None:
-                if source not in self.spans:
-                    result.sources.pop(source, None)
-                    result.replaced.add(source)
-            elif state.status != "indexed" or state.chunks == 0:
-                result.sources[source] = state
-                result.replaced.add(source)
-            elif self._finished(source):
-                result.sources[source] = state
-                result.replaced.add(source)
-                for start, end in self.spans[source]:
-                    result.live[start:end] = True
-            elif source not in self.spans and source not in self.removed and _same_rows(before.get(source), state):
-                result.sources[source] = state
-        return result
+        replaced, live, changed = np.zeros(len(before), dtype=np.bool_), np.zeros(rows, dtype=np.bool_), False
+        for name, turn in self._turns():
+            row = before.row(decode_source(name))
+            known = None if row is None else before.state(row)
+            changed |= turn.next(known) != known
+            if row is not None:
+                replaced[row] = turn.replaces
+            for start, end in turn.live:
+                live[start:end] = True
+        return Outcome(replaced, live, changed, lambda: self._sources(before))
 
-    def _finished(self, source: str) -> bool:
-        count = sum(end - start for start, end in self.spans.get(source, ()))
-        return count > 0 and count == self.recorded[source].chunks
+    def _sources(self, before: SourceTable) -> Iterator[SourceState]:
+        old = ((stored_name(state), state) for state in before.values())
+        new = ((name, turn.next(before.get(decode_source(name)))) for name, turn in self._turns())
+        for _, states in groupby(heapq.merge(old, new, key=_NAME), key=_NAME):
+            *_, (_, state) = states  # what is new comes behind what is old
+            if state is not None:
+                yield state
+
+    def _turns(self) -> Iterator[tuple[str, _Turn]]:
+        """What was said of each source, in order of their names."""
+        for name, events in groupby(self._said, key=_NAME):
+            turn = _Turn()
+            for _, kind, said in events:
+                turn.take(kind, said)
+            yield name, turn
 
 
-def _same_rows(before: SourceState | None, now: SourceState) -> bool:
-    return before is not None and before.status == "indexed" and before.chunks == now.chunks
+@dataclass(slots=True)
+class _Turn:
+    """One source in a run: the spans it owns, how it was recorded, and whether it was removed."""
+
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    state: SourceState | None = None
+    removed: bool = False
+
+    def take(self, kind: str, said: tuple[Any, ...]) -> None:
+        if kind == _ROWS:
+            for row in range(*said):
+                self._add(row)
+        elif kind == _STATE:
+            refused = tuple(FileReport(*report) for report in said[-1])
+            self.state = SourceState(*(*said[:-1], refused))
+        else:
+            self.spans, self.state, self.removed = [], None, True
+
+    def _add(self, row: int) -> None:
+        if self.finished:
+            self.spans = []  # it was whole, and is brought in anew
+        if self.spans and self.spans[-1][1] == row:
+            self.spans[-1] = (self.spans[-1][0], row + 1)
+        else:
+            self.spans.append((row, row + 1))
+
+    @property
+    def finished(self) -> bool:
+        """Whether exactly as many rows were added as it says."""
+        count = sum(end - start for start, end in self.spans)
+        return self.state is not None and self.state.chunks == count > 0
+
+    @property
+    def textless(self) -> bool:
+        """Whether it is recorded as a source without rows."""
+        return self.state is not None and (self.state.status != "indexed" or self.state.chunks == 0)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the rows it had before go."""
+        gone = self.state is None and not self.spans
+        return gone or self.textless or self.finished
+
+    @property
+    def live(self) -> list[tuple[int, int]]:
+        """The spans of its rows that stay."""
+        return self.spans if self.finished and not self.textless else []
+
+    def next(self, before: SourceState | None) -> SourceState | None:
+        """How it stands after the run; None when it is gone."""
+        touched = not self.spans and not self.removed and _same_rows(before, self.state)
+        return self.state if self.replaces or touched else before
+
+
+def _same_rows(before: SourceState | None, now: SourceState | None) -> bool:
+    if before is None or now is None:
+        return False
+    return before.status == "indexed" and before.chunks == now.chunks

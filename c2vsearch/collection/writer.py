@@ -7,9 +7,11 @@ the hash of what was embedded and does not compute them again.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection as Items
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
@@ -18,10 +20,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from c2vsearch import __version__, artifacts
-from c2vsearch.collection import layout, tables
+from c2vsearch.collection import layout
 from c2vsearch.collection.asking import Asking
 from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.compaction import Live, compacted, entry_of, open_entry
+from c2vsearch.collection.deletes import Deletes, write_deletes
 from c2vsearch.collection.history import publish
 from c2vsearch.collection.keywords import next_keywords
 from c2vsearch.collection.lock import write_lock
@@ -38,6 +41,7 @@ from c2vsearch.collection.questions import Encode
 from c2vsearch.collection.reuse import ReusableRows
 from c2vsearch.collection.roots import Root, joined
 from c2vsearch.collection.segments import MAX_SEGMENT_ROWS, Plan, planned_segments
+from c2vsearch.collection.sources import SourceTable, write_sources
 from c2vsearch.collection.staging import Outcome, Staging
 from c2vsearch.collection.sweep import sweep
 from c2vsearch.config import ChunkingConfig, IndexingConfig, IndexSpec
@@ -61,7 +65,6 @@ class CollectionWriter:
         self.base = base
         self._manifest = manifest
         self._indexing = indexing
-        self._sources = dict(base.sources) if base else {}
         self._staging = Staging()
         self._added: list[ShardEntry] = []
         self._buffer: list[tuple[Chunk, NDArray[np.float32]]] = []
@@ -106,6 +109,7 @@ class CollectionWriter:
             base = None if rebuild or not numbers else Collection.open(root)
             if base is not None:
                 refuse_mismatch(root, base.manifest, fingerprint)
+                len(base.sources)  # damage is told before anything is embedded
             manifest = Manifest(
                 version=(numbers[-1] if numbers else 0) + 1,
                 parent=base.manifest.version if base else None,
@@ -119,9 +123,9 @@ class CollectionWriter:
             yield cls(root, base, manifest, indexing or IndexingConfig(), encode)
 
     @property
-    def sources(self) -> dict[str, SourceState]:
-        """How each source stood at the last commit, with what was recorded since."""
-        return self._sources
+    def sources(self) -> SourceTable:
+        """How each source stood at the last commit."""
+        return self.base.sources if self.base else SourceTable()
 
     @property
     def roots(self) -> tuple[Root, ...]:
@@ -169,15 +173,18 @@ class CollectionWriter:
                 f"rows have shape {rows.shape}; expected {(len(chunks), self._manifest.fingerprint.dim)}"
             )
         check_vectors(rows, names=[chunk.source for chunk in chunks])
-        for number, (chunk, row) in enumerate(zip(chunks, rows, strict=True), start=self._rows()):
-            self._buffer.append((chunk, row))  # first: a row nobody owns does not count, an owned one must be there
-            self._staging.add(chunk.source, number)
+        start = self._rows()
+        self._buffer.extend(zip(chunks, rows, strict=True))
+        # Only now: a row nobody owns does not count, an owned one must be there.
+        for source, group in groupby(chunk.source for chunk in chunks):
+            end = start + len(list(group))
+            self._staging.add(source, start, end)
+            start = end
         while len(self._buffer) >= self._indexing.rows_per_shard:
             self._flush(self._indexing.rows_per_shard)
 
     def remove_source(self, source: str) -> None:
         """Forget a source and all its rows. When rows of it are added afterwards, it is replaced instead."""
-        self._sources.pop(source, None)
         self._staging.remove(source)
 
     def record_source(self, state: SourceState) -> None:
@@ -186,7 +193,6 @@ class CollectionWriter:
         With ``state.chunks`` rows added for it, they replace its earlier ones. With none added and as many chunks
         as before, its rows stay and only its state changes. Skipped and failed sources have no rows.
         """
-        self._sources[state.source] = state
         self._staging.record(state)
 
     def commit(self, *, compact: bool = False) -> int:
@@ -205,13 +211,12 @@ class CollectionWriter:
         """
         self._flush(len(self._buffer))
         with artifacts.storage_errors():
-            before = self.base.sources if self.base else {}
-            outcome = self._staging.outcome(before, rows=self._rows())
-            if self._changed(outcome, before) or (compact and self._untidy()):
+            outcome = self._staging.outcome(self.sources, rows=self._rows())
+            if self._changed(outcome) or (compact and self._untidy()):
                 manifest = publish(self.root, self._next_manifest(outcome, compact=compact))
                 self.base = Collection(self.root, manifest)
                 self._manifest = dataclasses.replace(manifest, version=manifest.version + 1, parent=manifest.version)
-            self._sources, self._staging, self._added = outcome.sources, Staging(), []
+            self._staging, self._added = Staging(), []
         with suppress(OSError):  # the version is there; what could not be removed is, next time
             sweep(self.root)
         return self._manifest.version - 1
@@ -235,11 +240,11 @@ class CollectionWriter:
         self._added, self._buffer = [*self._added, entry_of(self.root, file)], self._buffer[rows:]
         self._reusable.add(file.path, [chunk.hash for chunk, _ in part])
 
-    def _changed(self, outcome: Outcome, before: dict[str, SourceState]) -> bool:
+    def _changed(self, outcome: Outcome) -> bool:
         return (
             self.base is None
             or bool(outcome.live.any())
-            or outcome.sources != before
+            or outcome.changed
             or bool(self.settings_changed)
             or self.base.manifest.roots != self._manifest.roots
             or self.base.manifest.index != self._manifest.index
@@ -261,7 +266,8 @@ class CollectionWriter:
         shards, live = self._next_rows(outcome, compact=compact)
         deletes = {name: set(np.flatnonzero(~mask).tolist()) for name, mask in live.items() if not mask.all()}
         old = self.base.manifest.vectors if self.base and not compact else ()
-        sources = tables.write_sources(self.root / layout.SOURCES, outcome.sources.values())
+        statuses: Counter[str] = Counter()
+        sources = write_sources(self.root / layout.SOURCES, _counted(outcome.sources(), statuses))
         asking = Asking(self.root, self.base, shards, live, dim=self._manifest.fingerprint.dim, encode=self._encode)
         return dataclasses.replace(
             self._manifest,
@@ -271,9 +277,9 @@ class CollectionWriter:
                 self.root, None if compact else self.base, shards, live, version=self._manifest.version
             ),
             deletes=self._write_deletes(deletes),
-            sources=describe(self.root, sources, rows=len(outcome.sources)),
+            sources=describe(self.root, sources, rows=statuses.total()),
             questions=asking.entry(),
-            counts=_counts(outcome.sources, live),
+            counts=_counts(statuses, live),
         )
 
     def _plan(self, asking: Asking) -> Plan:
@@ -307,32 +313,37 @@ class CollectionWriter:
             all_of=compact,
         )
 
-    def _surviving(self, entry: ShardEntry, replaced: set[str]) -> NDArray[np.bool_]:
+    def _surviving(self, entry: ShardEntry, replaced: NDArray[np.bool_]) -> NDArray[np.bool_]:
         mask = np.ones(entry.rows, dtype=np.bool_)
         assert self.base is not None
         mask[sorted(self.base.deletes.get(entry.name, ()))] = False
-        if any(source in self.base.sources for source in replaced):
+        if replaced.any():
             with open_entry(self.root, entry) as shard:
-                mask &= np.fromiter((source not in replaced for source in shard.column("source")), dtype=np.bool_)
+                rows = map(self.base.sources.row, shard.column("source"))
+                mask &= np.fromiter((row is None or not replaced[row] for row in rows), dtype=np.bool_)
         return mask
 
     def _write_rows(self, table: pa.Table) -> ShardEntry:
         made, cut = self._manifest.fingerprint, self._manifest.chunking
         return entry_of(self.root, write_table(self.root / layout.SHARDS, table, fingerprint=made, chunking=cut))
 
-    def _write_deletes(self, deletes: tables.Deletes) -> FileEntry | None:
+    def _write_deletes(self, deletes: Deletes) -> FileEntry | None:
         if not deletes:
             return None
-        path = tables.write_deletes(self.root / layout.DELETES, deletes)
+        path = write_deletes(self.root / layout.DELETES, deletes)
         return describe(self.root, path, rows=sum(map(len, deletes.values())))
 
 
-def _counts(sources: dict[str, SourceState], live: Live) -> dict[str, int]:
-    by_status: dict[str, int] = {}
-    for state in sources.values():
-        by_status[state.status] = by_status.get(state.status, 0) + 1
+def _counted(states: Iterable[SourceState], statuses: Counter[str]) -> Iterator[SourceState]:
+    """The same states, counted by status as they pass."""
+    for state in states:
+        statuses[state.status] += 1
+        yield state
+
+
+def _counts(statuses: Counter[str], live: Live) -> dict[str, int]:
     rows = sum(int(np.count_nonzero(mask)) for mask in live.values())
-    return {"chunks": rows, **{f"sources_{status}": count for status, count in sorted(by_status.items())}}
+    return {"chunks": rows, **{f"sources_{status}": count for status, count in sorted(statuses.items())}}
 
 
 def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint) -> None:

@@ -55,7 +55,7 @@ class Job:
     @property
     def entries(self) -> int:
         """How many files the walk found."""
-        return sum(len(part.entries) for part in self.parts)
+        return sum(len(part.files) + len(part.refused) for part in self.parts)
 
     def cutter(self, part: Part, known: Mapping[str, SourceState], *, workers: Workers) -> Cutter:
         """Reads and cuts the files of a part; one whose bytes are those of ``known`` is not cut."""

@@ -14,6 +14,7 @@ from c2vsearch.collection.roots import Root
 from c2vsearch.config import READING_LIMITS, ReadingConfig
 from c2vsearch.ingest import READING, walk
 from c2vsearch.ingest.annotations import read_annotations
+from c2vsearch.packed import PackedSequence
 from c2vsearch.records import FileReport, Metadata, SourceFile
 
 
@@ -21,11 +22,13 @@ from c2vsearch.records import FileReport, Metadata, SourceFile
 class Part:
     """The files of a root, under the names they have in the index, and the annotations of them.
 
+    ``refused`` is what the walk found and did not let in.
     ``missing`` is a root that is not there now, such as a disk that is not mounted: what the index has of it stays.
     """
 
     root: Root
-    entries: Sequence[SourceFile | FileReport] = ()
+    files: Sequence[SourceFile] = ()
+    refused: Sequence[FileReport] = ()
     annotations: Mapping[str, Metadata] = field(default_factory=dict)
     missing: bool = False
 
@@ -41,12 +44,15 @@ def part_of(root: Root, *, required: bool) -> Part:
     root = dataclasses.replace(root, reader=reading_name(root.reading, annotations))
     if not os.path.exists(root.path) and not required:
         return Part(root=root, missing=True)
-    entries = [_named(entry, root) for entry in walk(Path(root.path), config=root.walking)]
-    return Part(root=root, entries=entries, annotations={root.name(path): said for path, said in annotations.items()})
-
-
-def _named(entry: SourceFile | FileReport, root: Root) -> SourceFile | FileReport:
-    return dataclasses.replace(entry, source=root.name(entry.source)) if root.label else entry
+    files, refused = PackedSequence(SourceFile), PackedSequence(FileReport)
+    for entry in walk(Path(root.path), config=root.walking):
+        named = dataclasses.replace(entry, source=root.name(entry.source)) if root.label else entry
+        if isinstance(named, SourceFile):
+            files.append(named)
+        else:
+            refused.append(named)
+    said = {root.name(path): values for path, values in annotations.items()}
+    return Part(root=root, files=files, refused=refused, annotations=said)
 
 
 def reading_name(reading: ReadingConfig, annotations: Mapping[str, Metadata]) -> str:

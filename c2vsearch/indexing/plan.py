@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,15 +12,19 @@ from pathlib import Path
 
 from c2vsearch.collection import Collection, SourceState
 from c2vsearch.collection.roots import joined
+from c2vsearch.collection.sources import SourceTable
 from c2vsearch.config import ChunkingConfig, EncodingConfig
 from c2vsearch.encoder import Encoder
 from c2vsearch.errors import IndexNotFound
-from c2vsearch.indexing.accounting import gone, hints, missing_root, settled, state_of, triage, verdict
+from c2vsearch.indexing.accounting import missing_root, state_of, verdict
 from c2vsearch.indexing.changes import Changes
 from c2vsearch.indexing.job import Job, Reading, Roots, Walking, prepare
 from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import counts
+from c2vsearch.indexing.reports import Reports, settled
+from c2vsearch.indexing.sightings import Sightings
+from c2vsearch.indexing.triage import triage
 from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import Chunk, FileReport, SourceFile
 
@@ -37,7 +42,7 @@ class IndexPlan:
 
     index: Path
     roots: tuple[Path, ...]
-    files: tuple[FileReport, ...]
+    files: Sequence[FileReport]
     chunks: int
     to_embed: int
     tokens: int
@@ -85,7 +90,7 @@ def plan_index(  # noqa: PLR0913  (the same choices as the run)
     return IndexPlan(
         index=job.index, roots=job.paths, files=survey.files(), chunks=survey.chunks, to_embed=len(survey.fresh),
         tokens=survey.tokens, seconds=seconds, size_bytes=survey.size_bytes, settings_changed=changes.words,
-        hints=hints(survey.reports),
+        hints=survey.reports.hints,
     )  # fmt: skip
 
 
@@ -103,17 +108,17 @@ class _Survey:
     job: Job
     base: Collection | None
     changes: Changes
-    reports: list[FileReport] = field(default_factory=list)
+    reports: Reports = field(default_factory=Reports)
     fresh: set[str] = field(default_factory=set)
     sample: list[Chunk] = field(default_factory=list)
-    after: dict[str, SourceState] = field(default_factory=dict)
+    taken: dict[str, SourceState] = field(default_factory=dict)
     chunks: int = 0
     tokens: int = 0
     size_bytes: int = 0
 
-    @property
-    def before(self) -> dict[str, SourceState]:
-        return dict(self.base.sources) if self.base else {}
+    @cached_property
+    def before(self) -> SourceTable:
+        return self.base.sources if self.base else SourceTable()
 
     @cached_property
     def known(self) -> set[str]:
@@ -121,34 +126,37 @@ class _Survey:
         return {chunk.hash for chunk in self.base.iter_chunks()} if self.base else set()
 
     def run(self) -> None:
-        self.after = self.before
+        sightings = Sightings(self.before)
+        roots = joined(self.base.manifest.roots if self.base else (), self.job.roots)
         for part in self.job.parts:
-            self._examine(part, self.before)
+            self._examine(part, sightings)
+            for state in sightings.gone(part, roots):
+                if state.status == "indexed":
+                    self.reports.add(FileReport(state.source, "deleted", chunks=state.chunks))
 
-    def _examine(self, part: Part, before: dict[str, SourceState]) -> None:
-        self.reports += [missing_root(part)] if part.missing else []
-        self.reports += [entry for entry in part.entries if isinstance(entry, FileReport)]
-        files = [entry for entry in part.entries if isinstance(entry, SourceFile)]
+    def _examine(self, part: Part, sightings: Sightings) -> None:
+        if part.missing:
+            self.reports.add(missing_root(part))
+        for report in part.refused:
+            sightings.see(report.source)
+            self.reports.add(report)
         reread = self.changes.reread(part.root)
-        changed, same = triage(files, sources=before, reading=part.root.reading, reread=reread)
-        self.reports += same
-        self.chunks += sum(report.chunks for report in same)
-        known = self.known if changed else set()
+        found = triage(part, sightings=sightings, reports=self.reports, reread=reread)
+        self.chunks += found.chunks
+        self._read(part, found.files(), {} if reread else self.before)
+
+    def _read(self, part: Part, files: Iterable[SourceFile], before: Mapping[str, SourceState]) -> None:
         with Workers(part.root.reading) as workers:
-            cutter = self.job.cutter(part, {} if reread else before, workers=workers)
-            with closing(ahead(cutter.batches(changed, size=self.job.batch_size), by=1)) as batches:
+            cutter = self.job.cutter(part, before, workers=workers)
+            with closing(ahead(cutter.batches(files, size=self.job.batch_size), by=1)) as batches:
                 for batch in batches:
                     for cut in batch:
-                        self._take(cut, before.get(cut.file.source), known)
-        roots = joined(self.base.manifest.roots if self.base else (), self.job.roots)
-        for source in gone(before, part, roots):
-            if before[source].status == "indexed":
-                self.reports.append(FileReport(source, "deleted", chunks=before[source].chunks))
+                        self._take(cut, self.before.get(cut.file.source))
 
-    def _take(self, cut: CutFile, state: SourceState | None, known: set[str]) -> None:
+    def _take(self, cut: CutFile, state: SourceState | None) -> None:
         report = verdict(cut, state)
-        self.reports += [report, *cut.refused]
-        self.after[report.source] = state_of(cut, report)
+        self.reports.add(report, *cut.refused)
+        self.taken[report.source] = state_of(cut, report)
         self.chunks += report.chunks
         dim = self.job.encoder.fingerprint.dim
         for chunk in cut.chunks:
@@ -156,7 +164,7 @@ class _Survey:
             self.size_bytes += (
                 2 * 2 * dim + ROW_BYTES + int(TEXT_SHARE * len(chunk.text.encode("utf-8", "surrogatepass")))
             )
-            if chunk.hash not in known and chunk.hash not in self.fresh:
+            if chunk.hash not in self.known and chunk.hash not in self.fresh:
                 self.fresh.add(chunk.hash)
                 self.tokens += chunk.tokens
                 self._sample(chunk)
@@ -167,8 +175,9 @@ class _Survey:
         if len(self.sample) >= 2 * SAMPLE_CHUNKS:
             self.sample = self.sample[::2]
 
-    def files(self) -> tuple[FileReport, ...]:
-        return settled(self.reports, before=self.before, after=self.after)
+    def files(self) -> Sequence[FileReport]:
+        after = ChainMap(self.taken, self.before)  # type: ignore[arg-type]  # nothing is written to it
+        return settled(self.reports, before=self.before, after=after)
 
 
 def _tokens_per_second(encoder: Encoder, chunks: Iterable[Chunk]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once.
+    """What a run did. Every file it saw, and every file that is gone, is in ``files`` exactly once,
+    in order of its name.
 
     ``waited_seconds`` are those in which nothing was embedded because no chunk was ready; ``searched`` says in words
     how vectors are searched now, and how well.
@@ -34,7 +35,7 @@ class IndexReport:
     index: Path
     roots: tuple[Path, ...]
     version: int
-    files: tuple[FileReport, ...]
+    files: Sequence[FileReport]
     chunks: int
     encoded: int
     reused: int

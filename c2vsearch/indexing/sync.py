@@ -6,7 +6,7 @@ A file is stored whole or not at all, and ends in exactly one state.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,12 +15,15 @@ from c2vsearch.collection.manifest import searched
 from c2vsearch.config import ChunkingConfig, EncodingConfig, IndexingConfig
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder
-from c2vsearch.indexing.accounting import gone, hints, missing_root, settled, state_of, triage, verdict
+from c2vsearch.indexing.accounting import missing_root, state_of, verdict
 from c2vsearch.indexing.changes import Changes
 from c2vsearch.indexing.job import Job, Reading, Roots, Spec, Walking, prepare
 from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import IndexingInterrupted, IndexReport, Progress
+from c2vsearch.indexing.reports import Reports, settled
+from c2vsearch.indexing.sightings import Sightings
+from c2vsearch.indexing.triage import Triage, triage
 from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import FileReport, SourceFile
 
@@ -85,42 +88,35 @@ class _Sync:
     def __init__(self, job: Job, writer: CollectionWriter, on_progress: Callable[[Progress], None] | None) -> None:
         self._job, self._writer, self._on_progress = job, writer, on_progress
         self._changes = Changes(writer.base.manifest if writer.base else None, job)
-        self._before = dict(writer.sources)
-        self._reports: list[FileReport] = []
+        self._before = writer.sources
+        self._sightings, self._reports = Sightings(self._before), Reports()
         self._encoded = self._reused = self._tokens = self._bytes = self._bytes_done = 0
         self._waited = 0.0
         self._began = time.monotonic()
 
     def run(self) -> IndexReport:
         try:
-            files = [self._to_read(part) for part in self._job.parts]
-            self._bytes = sum(file.size_bytes for part in files for file in part)
-            for part, changed in zip(self._job.parts, files, strict=True):
-                self._bring_in(part, changed)
+            triaged = [self._triaged(part) for part in self._job.parts]
+            self._bytes = sum(found.size_bytes for found in triaged)
+            for part, found in zip(self._job.parts, triaged, strict=True):
+                self._bring_in(part, found.files())
                 self._remove_missing(part)
         except KeyboardInterrupt:
             self._writer.keep_settings()
             raise IndexingInterrupted(self._finish()) from None
         return self._finish()
 
-    def _to_read(self, part: Part) -> list[SourceFile]:
-        """Report what the walk refused and what did not change; give the files to read."""
+    def _triaged(self, part: Part) -> Triage:
+        """Report what the walk refused and what did not change; find the files to read."""
         if part.missing:
-            self._reports.append(missing_root(part))
-        files = []
-        for entry in part.entries:
-            if isinstance(entry, SourceFile):
-                files.append(entry)
-            else:
-                self._settle(entry, _refused_state(entry))
-        changed, reports = triage(
-            files, sources=self._writer.sources, reading=part.root.reading, reread=self._changes.reread(part.root)
-        )
-        self._reports += reports
-        return changed
+            self._reports.add(missing_root(part))
+        for report in part.refused:
+            self._sightings.see(report.source)
+            self._settle(report, _refused_state(report))
+        reread = self._changes.reread(part.root)
+        return triage(part, sightings=self._sightings, reports=self._reports, reread=reread)
 
-    def _bring_in(self, part: Part, files: list[SourceFile]) -> None:
-        # What the index has of a file is asked for in the reading thread, so it must not change under it.
+    def _bring_in(self, part: Part, files: Iterable[SourceFile]) -> None:
         known = {} if self._changes.reread(part.root) else self._before
         with Workers(part.root.reading) as workers:
             cutter = self._job.cutter(part, known, workers=workers)
@@ -143,25 +139,25 @@ class _Sync:
             if report.status in {"added", "updated"}:
                 self._writer.add(cut.chunks, embedded.rows[position : position + len(cut.chunks)])
             self._settle(report, state_of(cut, report))
-            self._reports += cut.refused
+            self._reports.add(*cut.refused)
             position += len(cut.chunks)
             self._bytes_done += cut.file.size_bytes
         self._tell()
 
     def _settle(self, report: FileReport, state: SourceState) -> None:
         """Keep how a file stands. The rows of one that gives no text any more go, its reason stays."""
-        known = self._writer.sources.get(report.source)
-        if state.status != "indexed" and known is not None and known.status == "indexed":
-            self._writer.remove_source(report.source)
+        if state.status != "indexed":
+            known = self._before.get(report.source)
+            if known is not None and known.status == "indexed":
+                self._writer.remove_source(report.source)
         self._writer.record_source(state)
-        self._reports.append(report)
+        self._reports.add(report)
 
     def _remove_missing(self, part: Part) -> None:
-        for source in gone(list(self._writer.sources), part, self._writer.roots):
-            state = self._writer.sources[source]
-            self._writer.remove_source(source)
+        for state in self._sightings.gone(part, self._writer.roots):
+            self._writer.remove_source(state.source)
             if state.status == "indexed":
-                self._reports.append(FileReport(source, "deleted", chunks=state.chunks))
+                self._reports.add(FileReport(state.source, "deleted", chunks=state.chunks))
 
     def _tell(self) -> None:
         if self._on_progress is not None:
@@ -185,7 +181,7 @@ class _Sync:
             seconds=time.monotonic() - self._began,
             waited_seconds=self._waited,
             settings_changed=self._changes.words,
-            hints=hints(self._reports),
+            hints=self._reports.hints,
             searched=searched(manifest) if manifest else (),
         )
 

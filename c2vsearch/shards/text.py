@@ -24,7 +24,8 @@ def encode_source(source: str) -> str:
             return "%25"
         return f"%{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"%u{code:04X}"
 
-    return _UNDECODABLE.sub(escape, source)
+    plain = source.isascii() and "%" not in source  # nearly every name is, and there are many
+    return source if plain else _UNDECODABLE.sub(escape, source)
 
 
 def decode_source(stored: str) -> str:
@@ -40,7 +41,7 @@ def decode_source(stored: str) -> str:
             return chr(int(surrogate, 16))
         return "%" if byte == "25" else chr(0xDC00 + int(byte, 16))
 
-    return _ESCAPED.sub(character, stored)
+    return _ESCAPED.sub(character, stored) if "%" in stored else stored
 
 
 def storable(text: str) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from c2vsearch import artifacts
 from c2vsearch.index import lexical
 
 TOUCHES: list[tuple[Any, str]] = [
     (os, "replace"), (os, "link"), (os, "fsync"), (Path, "write_bytes"), (Path, "mkdir"), (Path, "unlink"),
-    (Path, "chmod"), (shutil, "copyfile"), (lexical, "_change"),
+    (Path, "chmod"), (shutil, "copyfile"), (lexical, "_change"), (artifacts, "write_named_by_content"),
 ]  # fmt: skip
 
 
