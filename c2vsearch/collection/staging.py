@@ -31,7 +31,8 @@ class Staging:
     def add(self, source: str, row: int) -> None:
         """One more row of a source, and its number."""
         if source in self.recorded and self._finished(source):
-            self.spans.pop(source)  # it was whole, and is brought in anew
+            # It was whole and is brought in anew: what was said of it does not hold for the rows that come now.
+            del self.spans[source], self.recorded[source]
         spans = self.spans.setdefault(source, [])
         if spans and spans[-1][1] == row:
             spans[-1] = (spans[-1][0], row + 1)

@@ -100,3 +100,15 @@ def test_added_recorded_and_removed_is_removed() -> None:
     staging.remove("old")
     result = outcome(staging, 1)
     assert (set(result.sources), result.replaced, live(result)) == ({"bad"}, {"old"}, [])
+
+
+def test_a_source_brought_in_twice_has_the_rows_of_the_second_time() -> None:
+    staging = Staging()
+    add(staging, "new", 0)
+    staging.record(state("new", 1))
+    add(staging, "new", 1)  # as many as were recorded the first time, and not all that come
+    assert live(outcome(staging, 2)) == []
+    add(staging, "new", 2)
+    staging.record(state("new", 2))
+    result = outcome(staging, 3)
+    assert (result.sources["new"].chunks, live(result)) == (2, [1, 2])
