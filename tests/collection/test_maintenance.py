@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import errno
 import os
-import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from c2vsearch.collection import Collection, layout
 from c2vsearch.collection.history import history, version_at
 from c2vsearch.collection.maintenance import compact, repair, restore, vacuum
 from c2vsearch.errors import CorruptFile, IndexLocked, IndexNotFound, InvalidConfig, StorageFull
-from tests.collection.builder import SMALL, Model, build, change, check, chunks_of, put, state, writer
+from tests.collection.builder import SMALL, Model, build, change, check, chunks_of, state, writer
 from tests.collection.faults import Faults
 
 OLD: Model = {f"{n}.md": chunks_of(f"{n}.md", 4, seed=0) for n in range(5)}
@@ -247,38 +246,3 @@ def test_none_of_it_while_another_writes(tmp_path: Path, action: str) -> None:
     grown(root, commits=3)
     with writer(root), pytest.raises(IndexLocked, match="another process is writing"):
         ACTIONS[action](root)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_any_order_of_everything_holds_what_a_dict_holds(tmp_path: Path, seed: int) -> None:
-    root, chance = tmp_path / "i", random.Random(seed)
-    models = {build(root, OLD): OLD}
-    for step in range(25):
-        there = layout.versions(root)
-        newest = models[there[-1]]
-        action = chance.choice(["change", "change", "restore", "compact", "vacuum", "repair", "again"])
-        if action == "change":
-            with writer(root) as target:
-                model = change(target, newest, seed=1000 * seed + step)
-                models[target.commit()] = model
-        elif action == "restore":
-            old = chance.choice(there)
-            models[restore(root, old)] = models[old]
-        elif action == "compact":
-            models[compact(root, indexing=SMALL)] = newest
-        elif action == "vacuum":
-            vacuum(root, keep_versions=chance.randint(1, 3), keep_seconds=0.0)
-        elif action == "repair":
-            damage(root / chance.choice(Collection.open(root).manifest.vectors).file.name, "flipped")
-            assert repair(root, indexing=SMALL)
-            models[layout.versions(root)[-1]] = newest
-        else:
-            with writer(root) as target:  # the same rows once more
-                name = min(newest)
-                put(target, newest[name], mtime=step)
-                models[target.commit()] = newest
-        for version in layout.versions(root):
-            try:
-                check(Collection.open(root, version=version), models[version], queries=1)
-            except CorruptFile:  # older versions shared the segment that was damaged, before it was made anew
-                assert version < layout.versions(root)[-1]
