@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -165,7 +166,8 @@ class Collection:
             return {}
         from c2vsearch.collection.tables import read_deletes
 
-        deletes = read_deletes(self.verified(self.manifest.deletes))
+        with self._unless_swept():
+            deletes = read_deletes(self.verified(self.manifest.deletes))
         rows = {entry.name: entry.rows for entry in self.manifest.shards}
         if any(max(gone) >= rows.get(name, 0) or min(gone) < 0 for name, gone in deletes.items()):
             raise CorruptFile(f"{self.root / self.manifest.deletes.name} names rows that are not there")
@@ -186,7 +188,8 @@ class Collection:
             return {}
         from c2vsearch.collection.tables import read_sources
 
-        return read_sources(self.verified(self.manifest.sources))
+        with self._unless_swept():
+            return read_sources(self.verified(self.manifest.sources))
 
     def stats(self) -> Stats:
         """Sizes of this version."""
@@ -239,7 +242,7 @@ class Collection:
         try:
             artifacts.verify_checksum(path, expected=entry.sha256, size_bytes=entry.size_bytes)
         except CorruptFile as error:
-            self._refuse_swept(path)
+            self._refuse_swept()
             return str(error)
         return ""
 
@@ -276,7 +279,7 @@ class Collection:
         try:
             shard = Shard(path, size_bytes=entry.size_bytes, blocks=entry.blocks)
         except CorruptFile:
-            self._refuse_swept(path)
+            self._refuse_swept()
             raise
         if len(shard) != entry.rows or shard.dim != self.manifest.fingerprint.dim:
             raise CorruptFile(
@@ -284,12 +287,21 @@ class Collection:
             )
         return shard
 
-    def _refuse_swept(self, path: Path) -> None:
-        """A version that is gone is not damaged."""
-        if not path.exists() and self.manifest.version not in layout.versions(self.root):
+    def _refuse_swept(self) -> None:
+        """A version that is gone is not damaged: its manifest went before its files."""
+        if self.manifest.version not in layout.versions(self.root):
             raise IndexNotFound(
                 f"version {self.manifest.version} of {self.root} was removed while it was open; open the index again"
             )
+
+    @contextmanager
+    def _unless_swept(self) -> Iterator[None]:
+        """What was verified a moment ago and cannot be read now may have been swept between."""
+        try:
+            yield
+        except CorruptFile:
+            self._refuse_swept()
+            raise
 
     def _segment(self, number: int) -> _OpenSegment:
         with self._lock:
@@ -302,7 +314,8 @@ class Collection:
 
         entry = self.manifest.vectors[number]
         path = self.verified(entry.file)
-        index = VectorSegment(path, dim=self.manifest.fingerprint.dim, rows=entry.file.rows)
+        with self._unless_swept():
+            index = VectorSegment(path, dim=self.manifest.fingerprint.dim, rows=entry.file.rows)
         starts = np.cumsum([0, *entry.rows])
         live = np.ones(entry.file.rows, dtype=np.bool_)
         for name, start, end in zip(entry.shards, starts[:-1], starts[1:], strict=True):
@@ -326,7 +339,8 @@ class Collection:
                 f"the keyword index of {self.root} was made with the analysis {entry.analysis!r}; this version of "
                 f"c2vsearch uses {ANALYSIS!r}: build the index again with --rebuild"
             )
-        index = LexicalIndex([self.verified(file) for file in entry.files])
+        with self._unless_swept():
+            index = LexicalIndex([self.verified(file) for file in entry.files])
         if len(index) != entry.documents:
             raise CorruptFile(f"{self.root / entry.directory} has {len(index)} documents; expected {entry.documents}")
         return index
