@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from c2vsearch.collection import Collection, layout
+from c2vsearch.collection import Collection, layout, sweep
 from c2vsearch.collection.history import history, version_at
 from c2vsearch.collection.maintenance import compact, repair, restore, vacuum
 from c2vsearch.errors import CorruptFile, IndexLocked, IndexNotFound, InvalidConfig, StorageFull
@@ -123,6 +123,44 @@ def test_what_many_syncs_leave_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
         sizes.append(sum(path.stat().st_size for path in root.rglob("*") if path.is_file()))
     assert max(sizes[30:]) < 1.5 * max(sizes[:30])
     check(Collection.open(root), model)
+
+
+def test_many_syncs_in_a_short_time_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "i"
+    assert len(grown(root, commits=12)) == len(layout.versions(root)) == 12  # all of the last ten minutes
+    grown_further(root, 1)
+    monkeypatch.setattr(sweep, "MAX_RECENT", 4)
+    grown_further(root, 2)
+    assert len(layout.versions(root)) == sweep.KEEP_VERSIONS + 4
+    needed = {
+        entry.name
+        for number in layout.versions(root)
+        for entry in Collection.open(root, version=number).manifest.files()
+    }
+    there = {
+        path.relative_to(root).as_posix()
+        for room in layout.ROOMS[1:]
+        for path in (root / room).rglob("*")
+        if path.is_file()
+    }
+    named_never = there - needed  # joined with others by the very commit that wrote them
+    assert needed <= there
+    assert all(name.startswith("shards/") for name in named_never)
+    assert len(named_never) < 12
+    monkeypatch.setattr(sweep, "MAX_RECENT_BYTES", 0)
+    monkeypatch.setattr(sweep, "MAX_RECENT_SIZES", 0)
+    model = grown_further(root, 3)
+    assert len(layout.versions(root)) == sweep.KEEP_VERSIONS
+    check(Collection.open(root), model)
+    for number in layout.versions(root):
+        Collection.open(root, version=number).verify()
+
+
+def grown_further(root: Path, seed: int) -> Model:
+    """All of it replaced by a new version, and what that holds."""
+    model = {f"{n}.md": chunks_of(f"{n}.md", 4, seed=100 + seed) for n in range(5)}
+    build(root, model)
+    return model
 
 
 def test_vacuum_says_and_removes_what_no_kept_version_needs(tmp_path: Path) -> None:
