@@ -94,6 +94,7 @@ def test_the_same_version_gives_the_same_bytes(built: Path, archive: Path, tmp_p
     os.utime(tmp_path / "j" / "versions" / "00000003.json", (1, 1))
     pack(tmp_path / "j", tmp_path / "again.c2v")
     assert (tmp_path / "again.c2v").read_bytes() == archive.read_bytes()
+    assert {member.date_time for member, _ in members(archive)} == {(1980, 1, 1, 0, 0, 0)}
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
     assert archive.stat().st_size < 1.05 * sum(len(data) for _, data in members(archive))
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from c2vsearch.collection import Collection, CollectionWriter, layout
 from c2vsearch.collection.archive import pack, unpack
 from c2vsearch.collection.maintenance import compact, repair, restore, vacuum
+from c2vsearch.records import Chunk
 from tests.collection.builder import ENCODER, SMALL, Model, check, chunks_of, put, state, writer
 
 EXAMPLES = int(os.environ.get("C2VSEARCH_EXAMPLES", "200"))
@@ -42,7 +43,6 @@ class IndexMachine(RuleBasedStateMachine):
         self.opening = writer(self.root)
         self.target: CollectionWriter = self.opening.__enter__()
         self.draft = dict(self.newest)
-        self.dirty = False
 
     def _leave(self) -> None:
         self.opening.__exit__(None, None, None)
@@ -57,15 +57,20 @@ class IndexMachine(RuleBasedStateMachine):
         self.models = {number: each for number, each in self.models.items() if number in layout.versions(self.root)}
         self.models[version] = dict(model)
 
-    def _chunks(self, name: str, count: int) -> list:
+    def _commit_if(self, at_once: bool) -> None:
+        if at_once:
+            self._committed(self.target.commit(), self.draft)
+
+    def _chunks(self, name: str, count: int) -> list[Chunk]:
         self.seed += 1
         return chunks_of(name, count, seed=self.seed)
 
-    @rule(name=NAMES, count=COUNTS)
-    def put(self, name: str, count: int) -> None:
+    @rule(name=NAMES, count=COUNTS, at_once=st.booleans())
+    def put(self, name: str, count: int, at_once: bool) -> None:
         """Add a source, or replace it."""
         self.draft[name] = self._chunks(name, count)
         put(self.target, self.draft[name], mtime=self.seed)
+        self._commit_if(at_once)
 
     @rule(name=NAMES)
     def put_the_same(self, name: str) -> None:
@@ -74,10 +79,11 @@ class IndexMachine(RuleBasedStateMachine):
             self.draft[name] = self.newest[name]
             put(self.target, self.newest[name], mtime=self.seed)
 
-    @rule(name=NAMES)
-    def remove(self, name: str) -> None:
+    @rule(name=NAMES, at_once=st.booleans())
+    def remove(self, name: str, at_once: bool) -> None:
         self.target.remove_source(name)
         self.draft.pop(name, None)
+        self._commit_if(at_once)
 
     @rule(name=NAMES)
     def empty(self, name: str) -> None:
@@ -195,7 +201,7 @@ def run_machine(examples: int, steps: int, *, derandomize: bool) -> None:
 
 
 def test_any_order_of_everything_holds_what_a_dict_holds() -> None:
-    run_machine(12, 20, derandomize=True)
+    run_machine(15, 25, derandomize=True)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from c2vsearch.collection import Collection
 from tests.collection.builder import ENCODER, Model, chunks_of, put, writer
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "storage-format.md"
@@ -53,18 +54,19 @@ def root(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
     root = tmp_path_factory.mktemp("built") / "i"
     with writer(root) as target:
         for name in ("gone.md", *model):
-            put(target, chunks_of(name, 6, seed=9))
+            put(target, chunks_of(name, 2 if name == "gone.md" else 6, seed=9))
         target.commit()
-        target.remove_source("gone.md")
         for name in model:
             put(target, model[name])
+        put(target, chunks_of("gone.md", 2, seed=9))
         target.commit()
-        put(target, chunks_of("a.md", 5, seed=77))
-        target.commit()
-        put(target, model["a.md"])
+        target.remove_source("gone.md")
         target.commit()
         unfinished = chunks_of("unfinished.md", 7, seed=1)
         target.add(unfinished, ENCODER.encode_documents([chunk.text for chunk in unfinished]))
+    manifest = Collection.open(root).manifest
+    assert manifest.deletes
+    assert {entry.name for entry in manifest.shards} < {f"shards/{path.name}" for path in (root / "shards").iterdir()}
     return root
 
 
