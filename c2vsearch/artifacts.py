@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from c2vsearch.errors import CorruptFile, StorageFull
+from c2vsearch.errors import CorruptFile, StorageFull, StorageReadOnly
 
 TEMPORARY_PREFIX = ".tmp-"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def checksum(path: Path) -> str:
@@ -46,15 +48,19 @@ def verify_checksum(path: Path, *, expected: str, size_bytes: int) -> None:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turn "no space left" and "quota exceeded" into an error that says nothing was lost."""
+    """Turn "no space left" and "quota exceeded" into an error that says nothing was lost, and say what is read-only."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in _FULL | _READ_ONLY:
             raise
+        refused = f"cannot write {error.filename or 'a file of the index'}: {os.strerror(error.errno or 0).lower()}; "
+        if error.errno in _READ_ONLY:
+            raise StorageReadOnly(
+                f"{refused}expected a place that can be written to: give another one, or the permission to write there"
+            ) from error
         raise StorageFull(
-            f"cannot write {error.filename or 'a file of the index'}: {os.strerror(error.errno).lower()}; "
-            "free some space and run the same command again: everything committed so far is kept"
+            f"{refused}free some space and run the same command again: everything committed so far is kept"
         ) from error
 
 
@@ -155,8 +161,17 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         CorruptFile: The file is not a JSON object.
     """
+    return parse_json(path.read_bytes(), path)
+
+
+def parse_json(written: bytes, path: Path) -> dict[str, Any]:
+    """The JSON object in the bytes of a file.
+
+    Raises:
+        CorruptFile: They are no JSON object; the message names the path.
+    """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(written)
     except (ValueError, RecursionError) as error:
         raise CorruptFile(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):

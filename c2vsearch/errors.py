@@ -6,6 +6,7 @@
     │   ├── InvalidQuery          a query that cannot be searched for
     │   ├── IndexNotFound         no index where one was expected
     │   ├── IndexLocked           another process is writing to the index
+    │   ├── StorageReadOnly       the index, or where a file is to go, cannot be written to
     │   ├── SourceNotFound        the file or directory to index does not exist
     │   ├── ModelNotFound         no model of that name or at that place
     │   ├── EncoderMismatch       the index was built with another model
@@ -74,6 +75,10 @@ class IndexLocked(UsageError):
     """Another process is writing to the index."""
 
     exit_code = 4
+
+
+class StorageReadOnly(UsageError):
+    """The index lies where nothing can be written, or the file that was asked for would."""
 
 
 class ModelNotFound(UsageError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from c2vsearch import artifacts
-from c2vsearch.errors import CorruptFile, StorageFull
+from c2vsearch.errors import CorruptFile, StorageFull, StorageReadOnly
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -41,9 +41,15 @@ def test_a_full_disk_is_named_as_such(tmp_path: Path, code: int) -> None:
 
 
 def test_other_errors_of_the_system_keep_their_name(tmp_path: Path) -> None:
-    with pytest.raises(PermissionError), artifacts.storage_errors():
-        raise PermissionError(errno.EACCES, "denied")
+    with pytest.raises(IsADirectoryError), artifacts.storage_errors():
+        raise IsADirectoryError(errno.EISDIR, "a directory")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_place_that_cannot_be_written_to_is_named(code: int) -> None:
+    with pytest.raises(StorageReadOnly, match=r"cannot write /mnt/a: .*; expected a place"), artifacts.storage_errors():
+        raise OSError(code, os.strerror(code), "/mnt/a")
 
 
 def test_exclusive_creation_has_one_winner(tmp_path: Path) -> None:

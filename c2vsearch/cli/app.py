@@ -11,6 +11,7 @@ import typer
 
 from c2vsearch import __version__
 from c2vsearch.cli import (
+    archive,
     bench,
     chunks,
     contents,
@@ -55,6 +56,8 @@ app.command("verify", epilog=versions.VERIFY_EXAMPLES)(versions.verify)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("compact", epilog=versions.COMPACT_EXAMPLES)(versions.compact)
 app.command("vacuum", epilog=versions.VACUUM_EXAMPLES)(versions.vacuum)
+app.command("pack", epilog=archive.PACK_EXAMPLES)(archive.pack)
+app.command("unpack", epilog=archive.UNPACK_EXAMPLES)(archive.unpack)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("mine", epilog=mine.EXAMPLES)(mine.mine)
 app.command("distill", epilog=distill.EXAMPLES)(distill.distill)

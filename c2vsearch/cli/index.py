@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from c2vsearch.cli.options import chunk_sizes, given, globs, names, size_of
 from c2vsearch.cli.progress import progress
 from c2vsearch.cli.summary import changes_of, plan_record, report_record, show_plan, show_report
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexingConfig, Precision
-from c2vsearch.errors import InvalidConfig
+from c2vsearch.errors import IndexLocked, InvalidConfig
 
 if TYPE_CHECKING:
     from c2vsearch.indexing import IndexPlan, IndexReport, Progress
@@ -138,6 +139,10 @@ def index(
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow the changes until Ctrl-C.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start again from nothing.")] = False,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.0, help="How long to wait while another process writes to the index."),
+    ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
 ) -> None:
@@ -159,8 +164,7 @@ def index(
         directories, place, walking, add = *_piped(name, place), True
     run = Run(
         roots=tuple(directories or ()), index=place if directories else find_index(place), model=model, add=add,
-        rebuild=rebuild, metadata=metadata,
-        indexing=IndexingConfig(device=device),
+        rebuild=rebuild, metadata=metadata, wait_seconds=wait, indexing=IndexingConfig(device=device),
         encoding=EncodingConfig(dim=dim, device=device, precision=cast(Precision, precision)),
         walking=walking,
         reading=given(
@@ -208,6 +212,30 @@ class Run:
     spec: dict[str, Any]
     add: bool
     rebuild: bool
+    wait_seconds: float
+
+    @property
+    def place(self) -> Path:
+        """Where the index lies, or will."""
+        from c2vsearch.indexing import default_index
+
+        return self.index or default_index(self.roots[0])
+
+    def sync_in_turn(
+        self, *, encoder: Any = None, on_progress: Callable[[Progress], None] | None = None
+    ) -> IndexReport:
+        """Do it once no other process writes, or say that one does when the time is over."""
+        from c2vsearch.collection.lock import wait_until_free
+
+        until = time.monotonic() + self.wait_seconds
+        while True:
+            if self.wait_seconds:
+                wait_until_free(self.place, max(until - time.monotonic(), 0.0))
+            try:
+                return self.sync(encoder=encoder, on_progress=on_progress)
+            except IndexLocked:  # a third one was faster
+                if time.monotonic() >= until:
+                    raise
 
     def sync(self, *, encoder: Any = None, on_progress: Callable[[Progress], None] | None = None) -> IndexReport:
         """Do it, with an encoder that is loaded already where there is one."""
@@ -235,7 +263,7 @@ def _index_once(run: Run, *, quiet: bool, as_json: bool) -> None:
     interrupted = False
     with progress(quiet=quiet or as_json) as on_progress:
         try:
-            report = run.sync(on_progress=on_progress)
+            report = run.sync_in_turn(on_progress=on_progress)
         except IndexingInterrupted as stop:
             report, interrupted = stop.report, True
     if as_json:
@@ -250,12 +278,12 @@ def _index_once(run: Run, *, quiet: bool, as_json: bool) -> None:
 
 def _follow(run: Run, *, quiet: bool) -> None:
     """A sync after each change, with one model loaded; only the first summary is whole."""
-    from c2vsearch.indexing import IndexingInterrupted, default_index
+    from c2vsearch.indexing import IndexingInterrupted
     from c2vsearch.indexing import watch as watch_files
     from c2vsearch.indexing.job import last_version, model_of
 
     first = True
-    place = run.index or default_index(run.roots[0])
+    place = run.place
     base = None if run.rebuild else last_version(place)
     encoder = model_of(base, run.model, run.encoding)
     roots = run.roots or tuple(Path(root.path) for root in (base.roots if base else ()))
@@ -272,7 +300,9 @@ def _follow(run: Run, *, quiet: bool) -> None:
     try:
         # What is embedded again from nothing is so once, not after each change.
         again = replace(run, rebuild=False)
-        watch_files(roots, index=place, sync=lambda: (run if first else again).sync(encoder=encoder), on_report=tell)
+        watch_files(
+            roots, index=place, sync=lambda: (run if first else again).sync_in_turn(encoder=encoder), on_report=tell
+        )
     except (KeyboardInterrupt, IndexingInterrupted):
         if not quiet:
             messages().print("Stopped. What is finished is kept.")

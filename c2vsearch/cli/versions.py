@@ -116,7 +116,7 @@ def vacuum(
     place: Place = None,
     keep: Annotated[int, typer.Option(help="How many of the newest versions stay.")] = 1,
     younger_than: Annotated[
-        str, typer.Option(metavar="TIME", help="Versions younger than this stay as well: 90s, 10m, 2h, 7d.")
+        str, typer.Option(metavar="TIME", help="Versions that were current so recently stay as well: 90s, 10m, 2h, 7d.")
     ] = "10m",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -177,7 +178,8 @@ class Collection:
             return {}
         from c2vsearch.collection.deletes import read_deletes
 
-        deletes = read_deletes(self.verified(self.manifest.deletes))
+        with self._unless_swept():
+            deletes = read_deletes(self.verified(self.manifest.deletes))
         rows = {entry.name: entry.rows for entry in self.manifest.shards}
         if any(max(gone) >= rows.get(name, 0) or min(gone) < 0 for name, gone in deletes.items()):
             raise CorruptFile(f"{self.root / self.manifest.deletes.name} names rows that are not there")
@@ -196,7 +198,8 @@ class Collection:
         """How each source stood when this version was written, by its name."""
         from c2vsearch.collection.sources import SourceTable
 
-        return SourceTable(self.verified(self.manifest.sources) if self.manifest.sources else None)
+        with self._unless_swept():
+            return SourceTable(self.verified(self.manifest.sources) if self.manifest.sources else None)
 
     def stats(self) -> Stats:
         """Sizes of this version."""
@@ -253,7 +256,7 @@ class Collection:
         try:
             artifacts.verify_checksum(path, expected=entry.sha256, size_bytes=entry.size_bytes)
         except CorruptFile as error:
-            self._refuse_swept(path)
+            self._refuse_swept()
             return str(error)
         return ""
 
@@ -291,7 +294,7 @@ class Collection:
         try:
             shard = Shard(path, size_bytes=entry.size_bytes, blocks=entry.blocks)
         except CorruptFile:
-            self._refuse_swept(path)
+            self._refuse_swept()
             raise
         if len(shard) != entry.rows or shard.dim != self.manifest.fingerprint.dim:
             raise CorruptFile(
@@ -299,12 +302,21 @@ class Collection:
             )
         return shard
 
-    def _refuse_swept(self, path: Path) -> None:
-        """A version that is gone is not damaged."""
-        if not path.exists() and self.manifest.version not in layout.versions(self.root):
+    def _refuse_swept(self) -> None:
+        """A version that is gone is not damaged: its manifest went before its files."""
+        if self.manifest.version not in layout.versions(self.root):
             raise IndexNotFound(
                 f"version {self.manifest.version} of {self.root} was removed while it was open; open the index again"
             )
+
+    @contextmanager
+    def _unless_swept(self) -> Iterator[None]:
+        """What was verified a moment ago and cannot be read now may have been swept between."""
+        try:
+            yield
+        except CorruptFile:
+            self._refuse_swept()
+            raise
 
     def _segment(self, number: int) -> _OpenSegment:
         with self._lock:
@@ -314,7 +326,8 @@ class Collection:
 
     def _open_segment(self, number: int) -> _OpenSegment:
         entry = self.manifest.vectors[number]
-        index = self._approximate(entry, entry.candidates) if entry.candidates else self._flat(entry)
+        with self._unless_swept():
+            index = self._approximate(entry, entry.candidates) if entry.candidates else self._flat(entry)
         starts = np.cumsum([0, *entry.rows])
         live = np.ones(entry.file.rows, dtype=np.bool_)
         for name, start, end in zip(entry.shards, starts[:-1], starts[1:], strict=True):
@@ -337,11 +350,7 @@ class Collection:
 
         dim, rows, path = self.manifest.fingerprint.dim, entry.file.rows, self.root / entry.file.name
         candidates = CandidateIndex.load(self.verified(made.file), kind=made.kind, dim=dim, rows=rows)
-        try:
-            file = RowFile(path, size_bytes=entry.file.size_bytes, blocks=made.row_blocks, dim=dim, rows=rows)
-        except CorruptFile:
-            self._refuse_swept(path)
-            raise
+        file = RowFile(path, size_bytes=entry.file.size_bytes, blocks=made.row_blocks, dim=dim, rows=rows)
         return ApproximateSegment(candidates, file, few=made.few.setting, many=made.many.setting)
 
     @cached_property
@@ -357,7 +366,8 @@ class Collection:
                 f"the keyword index of {self.root} was made with the analysis {entry.analysis!r}; this version of "
                 f"c2vsearch uses {ANALYSIS!r}: build the index again with --rebuild"
             )
-        index = LexicalIndex([self.verified(file) for file in entry.files])
+        with self._unless_swept():
+            index = LexicalIndex([self.verified(file) for file in entry.files])
         if len(index) != entry.documents:
             raise CorruptFile(f"{self.root / entry.directory} has {len(index)} documents; expected {entry.documents}")
         return index

@@ -60,8 +60,8 @@ def vacuum(
 ) -> Swept:  # fmt: skip
     """Remove old versions and what only they need, and what unfinished runs left.
 
-    A version goes when it is neither one of the newest ``keep_versions`` nor younger than ``keep_seconds``. The current
-    one always stays.
+    A version goes when it is not one of the newest ``keep_versions`` and was not current in the last ``keep_seconds``.
+    The current one always stays.
 
     Raises:
         IndexNotFound: There is no index.

@@ -157,10 +157,16 @@ def read_manifest(path: Path) -> Manifest:
     """Read and validate one manifest.
 
     Raises:
+        FileNotFoundError: There is none.
         CorruptFile: It is not a manifest, was changed after it was written, or names a path outside the index.
         IncompatibleVersion: It was written in another format.
     """
-    data = artifacts.read_json(path)
+    return manifest_of(path.read_bytes(), path)
+
+
+def manifest_of(written: bytes, path: Path) -> Manifest:
+    """The manifest in the bytes of a file, as `read_manifest` gives it. ``path`` is where they lie."""
+    data = artifacts.parse_json(written, path)
     found = data.get("format")
     if found != FORMAT and type(found) is int:
         writer = f" (it was written by c2vsearch {data['written_by']})" if "written_by" in data else ""
@@ -168,8 +174,10 @@ def read_manifest(path: Path) -> Manifest:
             f"{path} has index format {found}{writer}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch, or "
             "build the index again with --rebuild"
         )
+    # The bytes as well, not only what they say: white space that came or went is damage too.
+    whole = artifacts.to_json(data) == written
     sealed = data.pop("sha256", None)
-    if sealed != _seal(data):
+    if not whole or sealed != _seal(data):
         raise CorruptFile(f"{path} is damaged: it is not what was written")
     try:
         manifest = _parse(data)

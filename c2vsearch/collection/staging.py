@@ -115,7 +115,8 @@ class _Turn:
 
     def _add(self, row: int) -> None:
         if self.finished:
-            self.spans = []  # it was whole, and is brought in anew
+            # It was whole and is brought in anew: what was said of it does not hold for the rows that come now.
+            self.spans, self.state = [], None
         if self.spans and self.spans[-1][1] == row:
             self.spans[-1] = (self.spans[-1][0], row + 1)
         else:

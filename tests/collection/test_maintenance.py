@@ -5,17 +5,16 @@ from __future__ import annotations
 import datetime
 import errno
 import os
-import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from c2vsearch.collection import Collection, layout
+from c2vsearch.collection import Collection, layout, sweep
 from c2vsearch.collection.history import history, version_at
 from c2vsearch.collection.maintenance import compact, repair, restore, vacuum
 from c2vsearch.errors import CorruptFile, IndexLocked, IndexNotFound, InvalidConfig, StorageFull
-from tests.collection.builder import SMALL, Model, build, change, check, chunks_of, put, state, writer
+from tests.collection.builder import SMALL, Model, build, change, check, chunks_of, state, writer
 from tests.collection.faults import Faults
 
 OLD: Model = {f"{n}.md": chunks_of(f"{n}.md", 4, seed=0) for n in range(5)}
@@ -124,6 +123,39 @@ def test_what_many_syncs_leave_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
         sizes.append(sum(path.stat().st_size for path in root.rglob("*") if path.is_file()))
     assert max(sizes[30:]) < 1.5 * max(sizes[:30])
     check(Collection.open(root), model)
+
+
+def test_many_syncs_in_a_short_time_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "i"
+    assert len(grown(root, commits=12)) == len(layout.versions(root)) == 12  # all of the last ten minutes
+    grown_further(root, 1)
+    named = named_by(root)
+    monkeypatch.setattr(sweep, "MAX_RECENT", 4)
+    grown_further(root, 2)
+    named |= named_by(root)
+    assert len(layout.versions(root)) == sweep.KEEP_VERSIONS + 4
+    there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert there & named == named_by(root)  # what only those named that are gone by now is gone, and nothing else
+    monkeypatch.setattr(sweep, "MAX_RECENT_BYTES", 0)
+    monkeypatch.setattr(sweep, "MAX_RECENT_SIZES", 0)
+    model = grown_further(root, 3)
+    assert len(layout.versions(root)) == sweep.KEEP_VERSIONS
+    check(Collection.open(root), model)
+    for number in layout.versions(root):
+        Collection.open(root, version=number).verify()
+
+
+def named_by(root: Path) -> set[str]:
+    """The files that some version names."""
+    manifests = [Collection.open(root, version=number).manifest for number in layout.versions(root)]
+    return {entry.name for manifest in manifests for entry in manifest.files()}
+
+
+def grown_further(root: Path, seed: int) -> Model:
+    """All of it replaced by a new version, and what that holds."""
+    model = {f"{n}.md": chunks_of(f"{n}.md", 4, seed=100 + seed) for n in range(5)}
+    build(root, model)
+    return model
 
 
 def test_vacuum_says_and_removes_what_no_kept_version_needs(tmp_path: Path) -> None:
@@ -247,38 +279,3 @@ def test_none_of_it_while_another_writes(tmp_path: Path, action: str) -> None:
     grown(root, commits=3)
     with writer(root), pytest.raises(IndexLocked, match="another process is writing"):
         ACTIONS[action](root)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_any_order_of_everything_holds_what_a_dict_holds(tmp_path: Path, seed: int) -> None:
-    root, chance = tmp_path / "i", random.Random(seed)
-    models = {build(root, OLD): OLD}
-    for step in range(25):
-        there = layout.versions(root)
-        newest = models[there[-1]]
-        action = chance.choice(["change", "change", "restore", "compact", "vacuum", "repair", "again"])
-        if action == "change":
-            with writer(root) as target:
-                model = change(target, newest, seed=1000 * seed + step)
-                models[target.commit()] = model
-        elif action == "restore":
-            old = chance.choice(there)
-            models[restore(root, old)] = models[old]
-        elif action == "compact":
-            models[compact(root, indexing=SMALL)] = newest
-        elif action == "vacuum":
-            vacuum(root, keep_versions=chance.randint(1, 3), keep_seconds=0.0)
-        elif action == "repair":
-            damage(root / chance.choice(Collection.open(root).manifest.vectors).file.name, "flipped")
-            assert repair(root, indexing=SMALL)
-            models[layout.versions(root)[-1]] = newest
-        else:
-            with writer(root) as target:  # the same rows once more
-                name = min(newest)
-                put(target, newest[name], mtime=step)
-                models[target.commit()] = newest
-        for version in layout.versions(root):
-            try:
-                check(Collection.open(root, version=version), models[version], queries=1)
-            except CorruptFile:  # older versions shared the segment that was damaged, before it was made anew
-                assert version < layout.versions(root)[-1]

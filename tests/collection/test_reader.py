@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from c2vsearch.collection import Collection, collection, layout, sweep
+from c2vsearch.collection.manifest import FileEntry
 from c2vsearch.errors import IncompatibleVersion, IndexNotFound, InvalidConfig
 from c2vsearch.index import analysis
 from tests.collection.builder import ENCODER, build, change, check, chunks_of, files, use, writer
@@ -87,7 +88,7 @@ def test_a_keyword_search_needs_no_faiss(root: Path) -> None:
         "import sys; from c2vsearch.collection import Collection\n"
         "with Collection.open(sys.argv[1]) as opened:\n"
         "    assert opened.chunks([hit.row for hit in opened.search_text('ferry', k=3)])\n"
-        "print([name for name in ('faiss', 'torch', 'onnxruntime', 'filelock') if name in sys.modules])\n"
+        "print([name for name in ('faiss', 'torch', 'onnxruntime') if name in sys.modules])\n"
     )
     run = subprocess.run([sys.executable, "-c", program, str(root)], capture_output=True, text=True)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
@@ -117,6 +118,33 @@ def test_a_version_that_was_swept_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     ):  # fmt: skip
         with pytest.raises(IndexNotFound, match="version 1 of .* was removed while it was open; open the index again"):
             action()
+
+
+@pytest.mark.parametrize("kind", ["vectors", "lexical", "deletes", "sources"])
+def test_a_version_swept_between_the_check_of_a_file_and_its_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    build(tmp_path / "i", MODEL)
+    with writer(tmp_path / "i") as target:
+        target.remove_source("1.md")
+        target.commit()
+    verified = Collection.verified
+
+    def swept_then(self: Collection, entry: FileEntry) -> Path:
+        path = verified(self, entry)
+        if entry.name.startswith(kind):
+            layout.manifest_path(self.root, 2).unlink(missing_ok=True)
+            shutil.rmtree(self.root / kind)
+            (self.root / kind).mkdir()
+        return path
+
+    monkeypatch.setattr(Collection, "verified", swept_then)
+    opened = Collection.open(tmp_path / "i")
+    with pytest.raises(IndexNotFound, match="version 2 of .* was removed while it was open; open the index again"):
+        {
+            "vectors": lambda: opened.search_vectors(QUERY, k=1), "lexical": lambda: opened.search_text("ferry", k=1),
+            "deletes": lambda: opened.deletes, "sources": lambda: opened.sources,
+        }[kind]()  # fmt: skip
 
 
 def test_readers_never_see_a_mixture(tmp_path: Path) -> None:

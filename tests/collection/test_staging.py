@@ -142,7 +142,7 @@ class SlowStaging:
     def add(self, source: str, start: int, end: int) -> None:
         for row in range(start, end):
             if self._finished(source):
-                self.spans.pop(source)  # it was whole, and is brought in anew
+                del self.spans[source], self.recorded[source]  # it was whole, and is brought in anew
             self.spans.setdefault(source, []).append(row)
 
     def record(self, known: SourceState) -> None:
@@ -207,3 +207,15 @@ def test_any_order_of_events_ends_as_in_the_twin(
                 target.add(event[0], rows, rows + event[1])
         rows += event[1] if isinstance(event, tuple) else 0
     assert outcome(staging, table_of(tmp_path_factory.mktemp("sources"), known), rows) == slow.outcome(known)
+
+
+def test_a_source_brought_in_twice_has_the_rows_of_the_second_time(before: SourceTable) -> None:
+    staging = Staging()
+    add(staging, "new", 0)
+    staging.record(state("new", 1))
+    add(staging, "new", 1)  # as many as were recorded the first time, and not all that come
+    assert outcome(staging, before, 2).live == []
+    add(staging, "new", 2)
+    staging.record(state("new", 2))
+    result = outcome(staging, before, 3)
+    assert (result.sources["new"].chunks, result.live) == (2, [1, 2])
