@@ -48,7 +48,7 @@ def bench(
     curves = []
     with tempfile.TemporaryDirectory(prefix="c2vsearch-") as folder:
         for curve in index_curves(collection, Path(folder), encode=encode, rows=rows, names=kind or ()):
-            messages().print(f"{curve.kind}: built in {duration(curve.build_seconds)}", style="dim")
+            messages().print(f"{curve.name}: built in {duration(curve.build_seconds)}", style="dim")
             curves.append(curve)
     if plot:
         draw_curves(plot, curves, title=f"{collection.root.name}, {min(rows, collection.stats().chunks):,} chunks")
@@ -65,7 +65,7 @@ def _table(curves: list[Curve], target: float) -> Any:
     for curve in curves:
         point = curve.at(target) or curve.points[-1]
         table.add_row(
-            curve.kind, f"{point.recall:.3f}", f"{point.latency_ms:.2f}", size(curve.size_bytes),
+            curve.name, f"{point.recall:.3f}", f"{point.latency_ms:.2f}", size(curve.size_bytes),
             duration(curve.build_seconds), str(point.setting.effort or "all"), str(point.setting.depth),
         )  # fmt: skip
     return table

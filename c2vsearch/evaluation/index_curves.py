@@ -52,6 +52,11 @@ class Curve:
     build_seconds: float
     points: tuple[Point, ...]
 
+    @property
+    def name(self) -> str:
+        """What a person calls the kind."""
+        return f"exact ({EXACT})" if self.kind == EXACT else self.kind
+
     def at(self, target: float) -> Point | None:
         """The quickest that finds so much; None where none does."""
         return next((point for point in self.points if point.recall >= target), None)
@@ -93,7 +98,7 @@ def draw_curves(path: Path, curves: Sequence[Curve], *, title: str) -> None:
     """
     picture, [axis] = figure(1)
     for number, curve in enumerate(curves):
-        label = f"{curve.kind} ({curve.size_bytes / 1e6:,.0f} MB)"
+        label = f"{curve.name}, {curve.size_bytes / 1e6:,.1f} MB"
         points = [(point.latency_ms, point.recall) for point in curve.points]
         axis.plot(*zip(*points, strict=True), marker=MARKS[number % len(MARKS)], markersize=4, label=label)
     axis.set(xscale="log", xlabel="milliseconds of a search, one thread", ylabel=f"recall@{AT}", title=title)

@@ -51,8 +51,8 @@ def test_each_kind_is_measured_and_the_index_stays_as_it_was(root: Path, tmp_pat
 def test_the_table_compares_at_the_recall_that_is_wanted(root: Path) -> None:
     result = RUNNER.invoke(app, ["bench", "--index", str(root), "--kind", "SQfp16", "--rows", "100"])
     assert result.exit_code == 0
-    line = next(line for line in result.stdout.splitlines() if line.strip().startswith("SQfp16"))
-    assert line.split()[1] == "1.000"
+    line = next(line for line in result.stdout.splitlines() if line.strip().startswith("exact (SQfp16)"))
+    assert line.split()[2] == "1.000"
 
 
 def test_too_little_to_measure_and_a_kind_for_more_are_refused(tmp_path: Path, root: Path) -> None:
