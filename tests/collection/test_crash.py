@@ -61,7 +61,7 @@ def test_a_full_disk_at_any_touch_keeps_the_old_version(
     told: list[str] = []
     at = 0 if number == errno.ENOSPC else 3
     while True:
-        at += 1 if number == errno.ENOSPC else 11
+        at += 1 if number == errno.ENOSPC else 7
         with monkeypatch.context() as patches:
             faults = Faults(patches.setattr, full, at=at)
             try:
