@@ -156,8 +156,13 @@ def _member(name: str, size: int) -> zipfile.ZipInfo:
 
 def _piped(root: Path) -> list[str]:
     """The files that came through a pipe, by their names."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # most indexes have none
+            raise error
+
     found = []
-    for directory, below, names in os.walk(root / layout.PIPED):
+    for directory, below, names in os.walk(root / layout.PIPED, onerror=refuse):
         below[:] = [name for name in below if not name.startswith(".")]
         for path in (Path(directory, name) for name in names if not name.startswith(".")):
             if not stat.S_ISREG(path.lstat().st_mode):

@@ -74,7 +74,7 @@ def read(root: Path, *, seconds: float, rounds: int, chance: random.Random) -> d
     held = waiting = Collection.open(root)
     waited = time.monotonic()
     ask(held)
-    while time.monotonic() < until or counts["new"] < rounds:
+    while time.monotonic() < until or counts["new"] < rounds or len(versions) < 2:
         new = Collection.open(root)
         ask(new)
         versions.add(new.manifest.version)

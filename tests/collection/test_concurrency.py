@@ -33,9 +33,13 @@ def write_and_read(place: Path, *, seconds: float, rounds: int, readers: int) ->
     build(root, held_by(1))
     writing = child("write", str(root), str(stop))
     reading = [child("read", str(root), str(seconds), str(rounds), str(seed)) for seed in range(readers)]
-    ended = [(process, *process.communicate()) for process in reading]
-    stop.touch()
-    ended.append((writing, *writing.communicate()))
+    try:
+        ended = [(process, *process.communicate()) for process in reading]
+        stop.touch()
+        ended.append((writing, *writing.communicate()))
+    finally:
+        for process in (writing, *reading):
+            process.kill()
     for process, _, problem in ended:
         assert process.returncode == 0, problem
     counts: Counter[str] = Counter()
@@ -43,7 +47,7 @@ def write_and_read(place: Path, *, seconds: float, rounds: int, readers: int) ->
         counts.update(json.loads(told))
     last = int(ended[-1][1])
     collection = Collection.open(root)
-    assert collection.manifest.version == last > 3
+    assert collection.manifest.version == last > 1
     check(collection, held_by(last))
     collection.verify()
     return last, counts
@@ -53,7 +57,7 @@ def test_readers_see_one_version_each(tmp_path: Path) -> None:
     last, counts = write_and_read(tmp_path, seconds=2.0, rounds=4, readers=8)
     assert counts["new"] >= 32
     assert counts["held"] >= 32
-    assert counts["versions"] > 8
+    assert counts["versions"] >= 16
 
 
 @pytest.mark.slow
