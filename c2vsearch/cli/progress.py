@@ -44,8 +44,8 @@ class _Bar:
 
     def _update(self, progress: Progress) -> None:
         self._bar.update(
-            self._task, description="embedding", total=max(progress.bytes, 1), completed=progress.bytes_done,
-            detail=_detail(progress),
+            self._task, description=progress.stage or "embedding", total=max(progress.bytes, 1),
+            completed=progress.bytes_done, detail=_detail(progress),
         )  # fmt: skip
 
 
@@ -56,7 +56,9 @@ class _Lines:
         self._console, self._every_s, self._last_s = console, every_s, 0.0
 
     def __call__(self, progress: Progress) -> None:
-        if progress.seconds - self._last_s >= self._every_s:
+        if progress.stage:
+            self._console.print(progress.stage)
+        elif progress.seconds - self._last_s >= self._every_s:
             self._last_s = progress.seconds
             left = progress.seconds * (progress.bytes / max(progress.bytes_done, 1) - 1)
             self._console.print(f"{_detail(progress)}, about {duration(left)} left")

@@ -45,6 +45,7 @@ class Plan:
         dim: D.
         merge_below_rows: A segment of fewer rows is merged when there is something to merge it with.
         device: Where an approximate index is built.
+        on_build: Told of how many rows one is built, before it is: that can take a while.
         questions: Gives what an approximate index is calibrated with, when there is one to build.
     """
 
@@ -53,6 +54,7 @@ class Plan:
     merge_below_rows: int
     questions: Callable[[], Questions]
     device: str = "cpu"
+    on_build: Callable[[int], None] = lambda rows: None
 
     def exact(self, rows: int) -> bool:
         """Whether so many rows are searched exactly."""
@@ -148,6 +150,7 @@ def _vectors(root: Path, entry: ShardEntry) -> NDArray[np.float16]:
 def _with_candidates(root: Path, segment: SegmentEntry, live: Live, plan: Plan) -> SegmentEntry:
     """The segment with the compact index that does what is wanted; calibrated with questions and rows of its own."""
     path, count = root / segment.file.name, segment.file.rows
+    plan.on_build(count)
     sha256, blocks = file_hashes(path)
     if sha256 != segment.file.sha256:
         raise CorruptFile(f"{path} is damaged; mend it with: c2vsearch verify --repair --index {root}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Collection as Items
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -195,7 +195,7 @@ class CollectionWriter:
         """
         self._staging.record(state)
 
-    def commit(self, *, compact: bool = False) -> int:
+    def commit(self, *, compact: bool = False, on_build: Callable[[int], None] | None = None) -> int:
         """Publish everything since the last commit as one version, durably, and return its number.
 
         A source of which not every chunk was added and recorded stays as it was before. Without a change nothing
@@ -203,6 +203,7 @@ class CollectionWriter:
         be called again.
 
         Args:
+            on_build: Told of how many rows an approximate index is built, before it is.
             compact: Write every shard with deleted rows anew, and all small files together, not only where it pays.
 
         Raises:
@@ -213,7 +214,7 @@ class CollectionWriter:
         with artifacts.storage_errors():
             outcome = self._staging.outcome(self.sources, rows=self._rows())
             if self._changed(outcome) or (compact and self._untidy()):
-                manifest = publish(self.root, self._next_manifest(outcome, compact=compact))
+                manifest = publish(self.root, self._next_manifest(outcome, compact=compact, on_build=on_build))
                 self.base = Collection(self.root, manifest)
                 self._manifest = dataclasses.replace(manifest, version=manifest.version + 1, parent=manifest.version)
             self._staging, self._added = Staging(), []
@@ -262,7 +263,7 @@ class CollectionWriter:
         crowded = len(flat) > segments or (len(manifest.vectors) > 1 and len(flat) < len(manifest.vectors))
         return manifest.deletes is not None or len(small) > 1 or crowded
 
-    def _next_manifest(self, outcome: Outcome, *, compact: bool) -> Manifest:
+    def _next_manifest(self, outcome: Outcome, *, compact: bool, on_build: Callable[[int], None] | None) -> Manifest:
         shards, live = self._next_rows(outcome, compact=compact)
         deletes = {name: set(np.flatnonzero(~mask).tolist()) for name, mask in live.items() if not mask.all()}
         old = self.base.manifest.vectors if self.base and not compact else ()
@@ -272,7 +273,7 @@ class CollectionWriter:
         return dataclasses.replace(
             self._manifest,
             shards=tuple(shards),
-            vectors=tuple(planned_segments(self.root, old, shards, live, self._plan(asking))),
+            vectors=tuple(planned_segments(self.root, old, shards, live, self._plan(asking, on_build))),
             lexical=next_keywords(
                 self.root, None if compact else self.base, shards, live, version=self._manifest.version
             ),
@@ -282,11 +283,12 @@ class CollectionWriter:
             counts=_counts(statuses, live),
         )
 
-    def _plan(self, asking: Asking) -> Plan:
+    def _plan(self, asking: Asking, on_build: Callable[[int], None] | None) -> Plan:
         manifest = self._manifest
         return Plan(
             spec=manifest.index, dim=manifest.fingerprint.dim, merge_below_rows=self._indexing.merge_below_rows,
             questions=asking.questions, device=self._indexing.device,
+            on_build=on_build or (lambda rows: None),
         )  # fmt: skip
 
     def _next_rows(self, outcome: Outcome, *, compact: bool) -> tuple[list[ShardEntry], Live]:

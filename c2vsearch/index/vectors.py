@@ -22,7 +22,8 @@ class VectorSegment:
     def __init__(self, path: Path, *, dim: int, rows: int) -> None:
         self._faiss = faiss_module()
         try:
-            self._index: Any = self._faiss.read_index(str(path))
+            # Mapped where FAISS can: nothing is copied, and what is not searched takes no memory.
+            self._index: Any = self._faiss.read_index(str(path), getattr(self._faiss, "IO_FLAG_MMAP_IFC", 0))
         except RuntimeError as error:
             raise CorruptFile(f"{path} cannot be read by FAISS: {str(error).splitlines()[0][:120]}") from error
         found = (self._index.d, self._index.ntotal, self._index.metric_type)

@@ -12,7 +12,7 @@ from c2vsearch.records import FileReport
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. Bytes are those of the files that have to be read."""
+    """How far a run is. Bytes are those of the files that have to be read; ``stage`` says what is done behind them."""
 
     files_done: int
     files: int
@@ -21,6 +21,7 @@ class Progress:
     chunks: int
     tokens: int
     seconds: float
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,15 +159,15 @@ class _Sync:
             if state.status == "indexed":
                 self._reports.add(FileReport(state.source, "deleted", chunks=state.chunks))
 
-    def _tell(self) -> None:
+    def _tell(self, stage: str = "") -> None:
         if self._on_progress is not None:
             seconds = time.monotonic() - self._began
             chunks = self._encoded + self._reused
             done = (len(self._reports), self._job.entries, self._bytes_done, self._bytes)
-            self._on_progress(Progress(*done, chunks, self._tokens, seconds))
+            self._on_progress(Progress(*done, chunks, self._tokens, seconds, stage))
 
     def _finish(self) -> IndexReport:
-        version = self._writer.commit()
+        version = self._writer.commit(on_build=lambda rows: self._tell(f"building the vector index of {rows:,} chunks"))
         manifest = self._writer.base.manifest if self._writer.base else None
         return IndexReport(
             index=self._job.index,

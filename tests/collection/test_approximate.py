@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +40,21 @@ def model(files: int = FILES) -> Model:
     return {f"f{number}.md": chunks_of(f"f{number}.md", OF_A_FILE, seed=1) for number in range(files)}
 
 
-def build(root: Path, wanted: Model, *, spec: IndexSpec | None = SPEC, ask: bool = True) -> int:
+def build(
+    root: Path,
+    wanted: Model,
+    *,
+    spec: IndexSpec | None = SPEC,
+    ask: bool = True,
+    on_build: Callable[[int], None] | None = None,
+) -> int:
     indexing = IndexingConfig(rows_per_shard=50, merge_below_rows=40)
     with writer(root, spec=spec, indexing=indexing, encode=encode if ask else None) as target:
         for source in set(target.sources) - set(wanted):
             target.remove_source(source)
         for source in sorted(set(wanted) - set(target.sources)):
             put(target, wanted[source])
-        return target.commit()
+        return target.commit(on_build=on_build)
 
 
 def kinds(root: Path) -> list[str]:
@@ -94,6 +101,13 @@ def test_a_large_index_is_searched_through_candidates(tmp_path: Path) -> None:
     assert manifest.index == SPEC
     [line] = searched(manifest)
     assert line.startswith("600 rows by IVF8,SQ8: recall@10 ")
+
+
+def test_a_build_is_told_before_it_is_begun(tmp_path: Path) -> None:
+    told: list[int] = []
+    build(tmp_path / "i", model(), on_build=told.append)
+    build(tmp_path / "i", model() | {"new.md": chunks_of("new.md", 3, seed=4)}, on_build=told.append)
+    assert told == [FILES * OF_A_FILE]
 
 
 def test_the_kind_is_chosen_by_measure_when_none_is_named(tmp_path: Path) -> None:
