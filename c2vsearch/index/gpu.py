@@ -6,7 +6,9 @@ What is built is an index of the CPU, written and searched as any other. Not mea
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,7 @@ from c2vsearch.index.engine import faiss_module
 _DEVICE = re.compile(r"cuda(?::(\d+(?:,\d+)*))?")
 # FAISS sets aside for its own work what is usually 1.5 GB; the rest of a device may hold what is built.
 WORK_BYTES = 1_600_000_000
+SECONDS_TO_ANSWER = 10
 PROBE_ROWS, PROBE_DIM = 256, 64
 
 
@@ -91,12 +94,14 @@ def fits(gpus: Sequence[int], needed: int) -> str:
 
 
 def free_bytes(gpu: int) -> int | None:
-    """Free memory of a device; None where nobody can say."""
+    """Free memory of a device, as the driver's own tool tells it; None where nobody can say."""
+    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    name = visible[gpu] if gpu < len(visible) else str(gpu)
+    command = ["nvidia-smi", f"--id={name}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
     try:
-        import torch
-
-        return int(torch.cuda.mem_get_info(gpu)[0])
-    except (ImportError, RuntimeError, AssertionError):
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_TO_ANSWER)
+        return int(told.stdout.split()[0]) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
 
 

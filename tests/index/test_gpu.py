@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -131,3 +132,16 @@ def test_a_graph_of_the_gpu_is_searched_on_the_cpu(monkeypatch: pytest.MonkeyPat
 def test_estimates_grow_with_what_is_built() -> None:
     assert training_bytes(10**6, 768, 1024) > training_bytes(10**5, 768, 1024) > 4 * 768 * 10**5
     assert graph_bytes(10**6, 768, 64) > 4 * 768 * 10**6
+
+
+def test_free_memory_is_what_the_driver_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpu.free_bytes(0) is None
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\n[ "$1" = --id=7 ] && echo 1024 || echo nothing\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    assert gpu.free_bytes(1) == 2**30
+    assert gpu.free_bytes(0) is None
+    assert fits([1], 2**31) == "about 2.1 GB are needed and 1.1 GB are free"
+    assert fits([0, 1], 2**29) == ""
