@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,12 @@ def run_c2vsearch(place: Path, rows: np.ndarray, changed: np.ndarray, data: dict
     from c2vsearch.records import Chunk, Fingerprint
 
     made = Fingerprint("vectors", "0" * 16, rows.shape[1], "none")
-    settings = {"fingerprint": made, "chunking": ChunkingConfig()}
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        """What stands for questions about these rows: the half of the queries the others are tuned with as well."""
+        return data["queries"][np.arange(len(texts)) % QUERIES]
+
+    settings = {"fingerprint": made, "chunking": ChunkingConfig(), "encode": encode}
 
     def chunk(row: int, turn: int) -> Chunk:
         words = text(row)
