@@ -6,6 +6,7 @@ Every stage only orders what the one before gave it; its score and rank stay wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from c2vsearch.records import Chunk, Hit, StageScore
 from c2vsearch.search.fusion import USUAL_WORDS, convex, scaled, weighted
 from c2vsearch.search.highlight import Span, best_sentences
 from c2vsearch.search.rerank import Reranker
+
+if TYPE_CHECKING:
+    from c2vsearch.collection.compaction import Live
 
 Scores = dict[Row, float]
 Stages = dict[str, Scores]
@@ -43,6 +47,7 @@ def search(
     config: SearchConfig,
     reranker: Reranker | None = None,
     highlight: bool = True,
+    among: Live | None = None,
 ) -> list[Hit]:
     """The ``config.k`` best chunks for a query.
 
@@ -53,14 +58,15 @@ def search(
         config: Mode, sizes and weights.
         reranker: Looks again at the first ``config.rerank_candidates``; None for no second look.
         highlight: Look for the best sentence of each hit; it is most of the time a search of many hits takes.
+        among: Which rows of each shard may be given, by either leg; None for all.
     """
     # No more than there is: the keyword index sets room aside for as many as are asked for.
     depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
     stages: Stages = {}
     if config.mode != "bm25" and vector is not None:
-        stages["dense"] = dict(collection.search_vectors(vector, k=depth))
+        stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among))
     if config.mode != "dense":
-        stages["bm25"] = dict(collection.search_text(query, k=depth))
+        stages["bm25"] = dict(collection.search_text(query, k=depth, among=among))
     if config.mode == "hybrid" and vector is not None:
         stages["fused"] = _fused(collection, query, vector, stages, config)
     scores = stages[next(reversed(stages))]

@@ -30,10 +30,10 @@ class InMemory:
         ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
         return [RowScore(Row(0, number), score) for number, score in ordered]
 
-    def search_vectors(self, vector, *, k):
+    def search_vectors(self, vector, *, k, among=None):
         return self._top(self._dense, k)
 
-    def search_text(self, query, *, k):
+    def search_text(self, query, *, k, among=None):
         return self._top(self._lexical, k)
 
     def cosines(self, rows, vector):
