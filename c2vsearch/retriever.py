@@ -17,7 +17,8 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
 from c2vsearch.records import Hit, Mode, Passage, path_of
-from c2vsearch.search.pipeline import check_query, search
+from c2vsearch.search.pipeline import search
+from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
 from c2vsearch.terminal import visible_line
 
@@ -92,7 +93,7 @@ class Retriever:
         """The k best chunks for a query, best first.
 
         Args:
-            text: The query.
+            text: The query: words, "phrases" that hits of the keywords must have, and -exclusions that none may have.
             k: Hits to return, at most.
             mode: "hybrid", "dense" or "bm25".
             rerank: Look at the best candidates again, token by token.
@@ -134,9 +135,10 @@ class Retriever:
         where: Where | None = None,
     ) -> list[list[Hit]]:  # fmt: skip
         """`search_batch` with all settings in one object; quicker without ``highlight`` when only ranks matter."""
-        queries = [check_query(text) for text in texts]
+        queries = [(parse_query if config.operators else plain_query)(text) for text in texts]
         among = None if where is None else self.select(where).rows
-        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(queries, instruction=instruction)
+        words = [query.text for query in queries]
+        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction)
         return [
             self._search(query, config, vectors[number] if vectors is not None else None, highlight, among)
             for number, query in enumerate(queries)
@@ -219,7 +221,12 @@ class Retriever:
         return LateInteraction(self.encoder)
 
     def _search(
-        self, query: str, config: SearchConfig, vector: NDArray[np.float32] | None, highlight: bool, among: Live | None
+        self,
+        query: Query,
+        config: SearchConfig,
+        vector: NDArray[np.float32] | None,
+        highlight: bool,
+        among: Live | None,
     ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
         hits = search(

@@ -30,12 +30,17 @@ c2vsearch query "who is on call" --path 'docs/**' --type md --since 2026-01-01 -
 
 c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags contains 'urgent')"
 
-c2vsearch query -- -k is what I am looking for"""
+c2vsearch query '"renewal date" certificate -draft'
+
+c2vsearch query 'what does "-k" stand for'"""
 SNIPPET_CHARS = 320
 
 
 def query(
-    words: Annotated[list[str], typer.Argument(metavar="TEXT", help="The question; - reads it from stdin.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT", help='The question, with "phrases" and -exclusions; - reads it from stdin.'),
+    ],
     place: Place = None,
     k: Annotated[int, typer.Option("--top-k", "-k", "--limit", "-n", help="Hits to show.")] = SearchConfig.k,
     mode: Annotated[str, typer.Option(help="hybrid, dense or bm25.")] = SearchConfig.mode,

@@ -161,6 +161,11 @@ class Collection:
             hits.append(RowScore(Row(self._numbers[name], row), score))
         return sorted(hits, key=lambda hit: (-hit.score, hit.row))
 
+    def rows_with(self, words: str) -> list[Row]:
+        """The live rows that have all the words of a text, as the keyword index knows words; in order."""
+        found = self._lexical.having(words) if self._lexical is not None else []
+        return sorted(Row(self._numbers[name], row) for name, row in map(layout.shard_row, found))
+
     def text_ceiling(self, query: str) -> float:
         """The most BM25 could give for a query."""
         return self._lexical.ceiling(query) if self._lexical is not None else 0.0

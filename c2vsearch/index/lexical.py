@@ -19,7 +19,7 @@ from typing import Any
 
 from c2vsearch.artifacts import read_json, storage_errors, sync_directory, sync_file
 from c2vsearch.errors import C2VSearchError, CorruptFile
-from c2vsearch.index.analysis import prepared, query_terms, tantivy, terms_analyzer
+from c2vsearch.index.analysis import prepared, query_terms, tantivy, terms_analyzer, terms_of
 from c2vsearch.records import Chunk
 
 # Title and headings are part of the text that is searched, and count a little more than the rest.
@@ -114,6 +114,14 @@ class LexicalIndex:
             must = tantivy().Occur.Must
             words = tantivy().Query.boolean_query([(must, words), (must, self._among(among))])
         return self._found(words, min(k, max(1, len(self))))
+
+    def having(self, words: str) -> list[str]:
+        """The keys of the chunks that have all the words of a text, stop words among them."""
+        kind, must = tantivy().Query, tantivy().Occur.Must
+        clauses = [(must, kind.term_query(self._schema, "body", term, "basic")) for term in set(terms_of(words))]
+        if not clauses:
+            return []
+        return [key for key, _ in self._found(kind.boolean_query(clauses), max(1, len(self)))]
 
     def scores(self, query: str, keys: Collection[str]) -> dict[str, float]:
         """The BM25 scores of some chunks; 0 for those that share no term with the query."""

@@ -18,7 +18,7 @@ from c2vsearch.collection.maintenance import compact
 from c2vsearch.errors import CorruptFile, InvalidQuery
 from c2vsearch.filters import And, Compare, Filter, Not, Or, PathGlob, Selector
 from c2vsearch.records import Chunk, path_of
-from tests.collection.builder import ENCODER, WORDS
+from tests.collection.builder import ENCODER
 from tests.filters.corpus import START, Corpus, build, corpus
 
 SIGNS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -281,4 +281,3 @@ def test_both_legs_give_the_best_of_what_matches(
         assert [hit.score for hit in lexical] == [hit.score for hit in scores[:k]]
         assert set(lexical) <= set(scores)
         assert len({hit.row for hit in lexical}) == len(lexical) == min(k, len(scores))
-    assert len(WORDS) > 3
