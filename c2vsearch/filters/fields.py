@@ -66,10 +66,11 @@ class Fields:
         stored = storable(name)
         field = self._own.get(stored) or self._metadata.get(stored) or self._metadata.get(PREFIX + stored)
         if field is None:
-            known = self.names()
+            metadata = name.startswith(PREFIX)
+            known = sorted(given.removeprefix(PREFIX) for given in self._metadata) if metadata else self.names()
             told = ", ".join(map(visible_line, known[:FIELDS_TOLD])) + (" ..." if len(known) > FIELDS_TOLD else "")
-            asked = name.removeprefix(PREFIX)
-            raise InvalidQuery(f"no chunk of this index has a field {asked!r}; expected one of: {told}")
+            asked = f"{'metadata' if metadata else 'a field'} {name.removeprefix(PREFIX)!r}"
+            raise InvalidQuery(f"no chunk of this index has {asked}; expected one of: {told or 'none'}")
         return field
 
     def names(self) -> list[str]:

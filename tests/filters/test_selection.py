@@ -209,6 +209,7 @@ def test_an_expression_sees_each_column_in_the_type_that_holds_all_of_it(selecto
     ("where", "message"),
     [
         ("taem = ops", r"no chunk of this index has a field 'taem'; expected one of: path, suffix, kind, .*, team, year"),
+        ("meta_page = 3", "has metadata 'page'; expected one of: a, a.b, created, done, kind, .*, year"),
         ("page = x", "page is compared with 'x'; expected a number"),
         ({"page": True}, "page is compared with 'True'; expected a number"),
         ("done > true", "done is true or false; expected = or !="),
