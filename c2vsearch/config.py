@@ -213,7 +213,7 @@ class SearchConfig:
 
     ``lexical_weight`` is what a full keyword score is worth beside the cosine (`c2vsearch.search.fusion`),
     ``rerank_weight`` the share of the second look in a reranked score; both were chosen over evaluation sets
-    together (docs/benchmarks.md).
+    together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
 
     >>> SearchConfig(k=0)
     Traceback (most recent call last):
@@ -228,6 +228,7 @@ class SearchConfig:
     rerank_candidates: int = 20
     lexical_weight: float = 0.17
     rerank_weight: float = 0.3
+    operators: bool = True
 
     def __post_init__(self) -> None:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")

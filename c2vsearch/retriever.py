@@ -17,13 +17,17 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
 from c2vsearch.records import Hit, Mode, Passage, path_of
-from c2vsearch.search.pipeline import check_query, search
+from c2vsearch.search.pipeline import search
+from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from c2vsearch.collection.compaction import Live
+    from c2vsearch.filters import Selection, Selector, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +88,26 @@ class Retriever:
         rerank: bool = SearchConfig.rerank,
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
+        where: Where | None = None,
     ) -> list[Hit]:
         """The k best chunks for a query, best first.
 
         Args:
-            text: The query.
+            text: The query: words, "phrases" that hits of the keywords must have, and -exclusions that none may have.
             k: Hits to return, at most.
             mode: "hybrid", "dense" or "bm25".
             rerank: Look at the best candidates again, token by token.
             instruction: What the search is for; the model's default task by default.
             candidates: Chunks each leg contributes.
+            where: Which chunks may be given: a dict such as ``{"team": "ops", "year": {">=": 2024}}``, the same as
+                text, a `c2vsearch.filters.Filter`, or a ``pyarrow.compute.Expression`` over the columns of the shards.
 
         Raises:
-            InvalidQuery: The query is empty.
+            InvalidQuery: The query is empty, or the filter speaks of what is not there.
             InvalidConfig: A number or mode that cannot be.
         """
         config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
-        return self.search_with(text, config, instruction=instruction)
+        return self.search_with(text, config, instruction=instruction, where=where)
 
     def search_batch(
         self,
@@ -111,25 +118,39 @@ class Retriever:
         rerank: bool = SearchConfig.rerank,
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
+        where: Where | None = None,
     ) -> list[list[Hit]]:
         """One list of hits a query, in their order; the queries are encoded together."""
         config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
-        return self.search_batch_with(texts, config, instruction=instruction)
+        return self.search_batch_with(texts, config, instruction=instruction, where=where)
 
-    def search_with(self, text: str, config: SearchConfig, *, instruction: str | None = None) -> list[Hit]:
+    def search_with(
+        self, text: str, config: SearchConfig, *, instruction: str | None = None, where: Where | None = None
+    ) -> list[Hit]:
         """`search` with all settings in one object."""
-        return self.search_batch_with([text], config, instruction=instruction)[0]
+        return self.search_batch_with([text], config, instruction=instruction, where=where)[0]
 
     def search_batch_with(
-        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None, highlight: bool = True
-    ) -> list[list[Hit]]:
+        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None, highlight: bool = True,
+        where: Where | None = None,
+    ) -> list[list[Hit]]:  # fmt: skip
         """`search_batch` with all settings in one object; quicker without ``highlight`` when only ranks matter."""
-        queries = [check_query(text) for text in texts]
-        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(queries, instruction=instruction)
+        queries = [(parse_query if config.operators else plain_query)(text) for text in texts]
+        among = None if where is None else self.select(where).rows
+        words = [query.text for query in queries]
+        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction)
         return [
-            self._search(query, config, vectors[number] if vectors is not None else None, highlight)
+            self._search(query, config, vectors[number] if vectors is not None else None, highlight, among)
             for number, query in enumerate(queries)
         ]
+
+    def select(self, where: Where) -> Selection:
+        """The chunks a filter lets through, and how many they are; the same filter costs nothing the second time.
+
+        Raises:
+            InvalidQuery: It is no filter, or speaks of what is not there.
+        """
+        return self._selector.select(where)
 
     def context(
         self, text: str, *, max_tokens: int = 1500, k: int = 20, mode: Mode = SearchConfig.mode,
@@ -186,6 +207,12 @@ class Retriever:
         return encoder
 
     @cached_property
+    def _selector(self) -> Selector:
+        from c2vsearch.filters import Selector
+
+        return Selector(self.collection)
+
+    @cached_property
     def _reranker(self) -> Reranker:
         if not isinstance(self.encoder, TokenEncoder):
             raise InvalidConfig(
@@ -194,10 +221,17 @@ class Retriever:
         return LateInteraction(self.encoder)
 
     def _search(
-        self, query: str, config: SearchConfig, vector: NDArray[np.float32] | None, highlight: bool
+        self,
+        query: Query,
+        config: SearchConfig,
+        vector: NDArray[np.float32] | None,
+        highlight: bool,
+        among: Live | None,
     ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
-        hits = search(self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight)
+        hits = search(
+            self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight, among=among
+        )
         return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
 
     def _file(self, source: str) -> str:
@@ -231,6 +265,7 @@ class Retriever:
         self.collection.close()
         self.__dict__.pop("encoder", None)
         self.__dict__.pop("_reranker", None)
+        self.__dict__.pop("_selector", None)
 
     def __enter__(self) -> Self:
         return self

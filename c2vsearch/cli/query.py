@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from c2vsearch.cli.console import json_value, messages, print_json, results
+from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
 from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.config import TASKS, SearchConfig
 from c2vsearch.errors import InvalidConfig
@@ -25,12 +26,21 @@ c2vsearch query "how do I renew the certificate"
 
 c2vsearch query "where are sessions stored" --task code -k 5 --json | jq '.[0].path'
 
-c2vsearch query -- -k is what I am looking for"""
+c2vsearch query "who is on call" --path 'docs/**' --type md --since 2026-01-01 -m team=ops
+
+c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags contains 'urgent')"
+
+c2vsearch query '"renewal date" certificate -draft'
+
+c2vsearch query 'what does "-k" stand for'"""
 SNIPPET_CHARS = 320
 
 
 def query(
-    words: Annotated[list[str], typer.Argument(metavar="TEXT", help="The question; - reads it from stdin.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT", help='The question, with "phrases" and -exclusions; - reads it from stdin.'),
+    ],
     place: Place = None,
     k: Annotated[int, typer.Option("--top-k", "-k", "--limit", "-n", help="Hits to show.")] = SearchConfig.k,
     mode: Annotated[str, typer.Option(help="hybrid, dense or bm25.")] = SearchConfig.mode,
@@ -42,6 +52,12 @@ def query(
     instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
     at: At = None,
+    paths: Paths = None,
+    types: Types = None,
+    since: Since = None,
+    until: Until = None,
+    metadata: MetadataPairs = None,
+    where: WhereText = None,
     full: Annotated[bool, typer.Option("--full", help="Whole chunks instead of snippets.")] = False,
     files_only: Annotated[bool, typer.Option("-l", "--files-only", help="Only the paths, each once.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Score and rank at every stage.")] = False,
@@ -54,7 +70,11 @@ def query(
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     config = SearchConfig(k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates)
     retriever = Retriever(open_index(place, at), encoder=model)
-    hits = retriever.search_with(text, config, instruction=_instruction(task, instruction))
+    filter = asked_filter(paths, types, since, until, metadata, where)
+    selection = retriever.select(filter) if filter is not None else None
+    if selection is not None:
+        messages().print(str(selection), style="dim")
+    hits = retriever.search_with(text, config, instruction=_instruction(task, instruction), where=filter)
     if as_json:
         print_json([record(hit, explain=explain) for hit in hits])
     elif as_jsonl:
@@ -65,6 +85,8 @@ def query(
             sys.stdout.write(_path(source) + "\n")
     else:
         _show(hits, full=full, explain=explain)
+    if selection is not None and not selection.matching:
+        raise typer.Exit(1)
     if not hits:
         messages().print(_nothing(retriever.collection.manifest.counts.get("chunks", 0), mode), style="dim")
         raise typer.Exit(1)

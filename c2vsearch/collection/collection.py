@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from c2vsearch.index.vectors import VectorSegment
     from c2vsearch.shards import Shard
 
+# Up to so many keys the keyword index is asked for them alone; a key costs about as much as half a hit.
+FEW_KEYS = 10_000
 OPEN_SHARDS = 64  # files kept open at a time, however many shards there are
 
 
@@ -116,8 +118,13 @@ class Collection:
         found = [hit for segment in segments for hit in segment.search(query, k, chosen)]
         return sorted(found, key=lambda hit: (-hit.score, hit.row))[: max(k, 0)]
 
-    def search_text(self, query: str, *, k: int) -> list[RowScore]:
+    def search_text(self, query: str, *, k: int, among: Live | None = None) -> list[RowScore]:
         """The k live rows best matching the words of a query, by BM25.
+
+        Args:
+            query: Its words.
+            k: Rows to give, at most.
+            among: As in `search_vectors`. Scores are those of a search among all rows.
 
         Raises:
             CorruptFile: A file is missing or damaged.
@@ -126,11 +133,38 @@ class Collection:
         lexical = self._lexical
         if lexical is None:
             return []
-        found = []
-        for key, score in lexical.search(query, k=k):
-            stem, _, row = key.rpartition(":")
-            found.append(RowScore(Row(self._numbers[layout.shard_name(stem)], int(row)), score))
-        return sorted(found, key=lambda item: (-item.score, item.row))
+        if among is None:
+            return self._scored(lexical.search(query, k=k))
+        matching = sum(int(np.count_nonzero(mask)) for mask in among.values())
+        if matching > FEW_KEYS:
+            return self._search_deeper(query, k, among, len(lexical) // matching)
+        keys = [layout.lexical_key(name, row) for name, mask in among.items() for row in np.flatnonzero(mask).tolist()]
+        return self._scored(lexical.search(query, k=k, among=keys))
+
+    def _search_deeper(self, query: str, k: int, among: Live, rarity: int) -> list[RowScore]:
+        """Ever more hits, until k of them may be given or there are no more."""
+        assert self._lexical is not None
+        chosen = {self._numbers[name]: mask for name, mask in among.items()}
+        depth = 2 * k * (rarity + 1)
+        while True:
+            found = self._scored(self._lexical.search(query, k=depth))
+            kept = [hit for hit in found if hit.row.shard in chosen and chosen[hit.row.shard][hit.row.row]]
+            if len(kept) >= k or len(found) < depth:
+                return kept[: max(k, 0)]
+            depth *= 4
+
+    def _scored(self, found: Sequence[tuple[str, float]]) -> list[RowScore]:
+        """What the keyword index found, as rows; equal scores in order of the rows."""
+        hits = []
+        for key, score in found:
+            name, row = layout.shard_row(key)
+            hits.append(RowScore(Row(self._numbers[name], row), score))
+        return sorted(hits, key=lambda hit: (-hit.score, hit.row))
+
+    def rows_with(self, words: str) -> list[Row]:
+        """The live rows that have all the words of a text, as the keyword index knows words; in order."""
+        found = self._lexical.having(words) if self._lexical is not None else []
+        return sorted(Row(self._numbers[name], row) for name, row in map(layout.shard_row, found))
 
     def text_ceiling(self, query: str) -> float:
         """The most BM25 could give for a query."""

@@ -69,7 +69,7 @@ def _count(live: Live) -> int:
 
 
 def _keys(name: str, mask: NDArray[np.bool_]) -> list[str]:
-    return [f"{Path(name).stem}:{row}" for row in np.flatnonzero(mask).tolist()]
+    return [layout.lexical_key(name, row) for row in np.flatnonzero(mask).tolist()]
 
 
 def _documents(root: Path, shards: Sequence[ShardEntry], added: Live) -> Iterator[tuple[str, Chunk]]:
@@ -79,7 +79,7 @@ def _documents(root: Path, shards: Sequence[ShardEntry], added: Live) -> Iterato
             with open_entry(root, entry) as shard:
                 for row, chunk in enumerate(shard.iter_chunks()):
                     if mask[row]:
-                        yield f"{Path(entry.name).stem}:{row}", chunk
+                        yield layout.lexical_key(entry.name, row), chunk
 
 
 def _entry(root: Path, path: Path, known: FileEntry | None) -> FileEntry:

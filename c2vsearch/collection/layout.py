@@ -102,6 +102,20 @@ def is_sole(name: str) -> bool:
     return name.partition("/")[0] in {SHARDS, DELETES}
 
 
-def shard_name(stem: str) -> str:
-    """The name of a shard in a manifest, from what a key of the keyword index calls it."""
-    return f"{SHARDS}/{stem}.parquet"
+def lexical_key(shard: str, row: int) -> str:
+    """What the keyword index calls a row of a shard.
+
+    >>> lexical_key("shards/0123456789abcdef.parquet", 7)
+    '0123456789abcdef:7'
+    """
+    return f"{Path(shard).stem}:{row}"
+
+
+def shard_row(key: str) -> tuple[str, int]:
+    """The inverse of `lexical_key`.
+
+    >>> shard_row("0123456789abcdef:7")
+    ('shards/0123456789abcdef.parquet', 7)
+    """
+    stem, _, row = key.rpartition(":")
+    return f"{SHARDS}/{stem}.parquet", int(row)

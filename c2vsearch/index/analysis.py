@@ -65,6 +65,15 @@ def query_terms(text: str) -> Counter[str]:
     return counts if len(counts) <= MAX_QUERY_TERMS else Counter(dict(counts.most_common(MAX_QUERY_TERMS)))
 
 
+def terms_of(text: str) -> list[str]:
+    """All the terms of a text, as often as it has them and in order: stop words are among them.
+
+    >>> terms_of("How do the Ferries run?")
+    ['how', 'do', 'the', 'ferri', 'run']
+    """
+    return list(_terms().analyze(prepared(text)))
+
+
 def is_lookup(text: str) -> bool:
     """Whether a query only names something, a term, a person, an error code: a few words, none of them a stop word.
 

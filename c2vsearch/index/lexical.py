@@ -19,7 +19,7 @@ from typing import Any
 
 from c2vsearch.artifacts import read_json, storage_errors, sync_directory, sync_file
 from c2vsearch.errors import C2VSearchError, CorruptFile
-from c2vsearch.index.analysis import prepared, query_terms, tantivy, terms_analyzer
+from c2vsearch.index.analysis import prepared, query_terms, tantivy, terms_analyzer, terms_of
 from c2vsearch.records import Chunk
 
 # Title and headings are part of the text that is searched, and count a little more than the rest.
@@ -98,22 +98,44 @@ class LexicalIndex:
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
-    def search(self, query: str, *, k: int) -> list[tuple[str, float]]:
-        """The k best chunks as (key, BM25 score), best first. Any text is a query: it has no syntax."""
+    def search(self, query: str, *, k: int, among: Iterable[str] | None = None) -> list[tuple[str, float]]:
+        """The k best chunks as (key, BM25 score), best first. Any text is a query: it has no syntax.
+
+        Args:
+            query: Its words.
+            k: Chunks to give, at most.
+            among: The keys that may be given; None for all. Scores do not depend on it.
+        """
         clauses = self._clauses(query)
         if not clauses or k < 1:
             return []
-        return self._found(tantivy().Query.boolean_query(clauses), min(k, max(1, len(self))))
+        words = tantivy().Query.boolean_query(clauses)
+        if among is not None:
+            must = tantivy().Occur.Must
+            words = tantivy().Query.boolean_query([(must, words), (must, self._among(among))])
+        return self._found(words, min(k, max(1, len(self))))
+
+    def having(self, words: str) -> list[str]:
+        """The keys of the chunks that have all the words of a text, stop words among them."""
+        kind, must = tantivy().Query, tantivy().Occur.Must
+        clauses = [(must, kind.term_query(self._schema, "body", term, "basic")) for term in set(terms_of(words))]
+        if not clauses:
+            return []
+        return [key for key, _ in self._found(kind.boolean_query(clauses), max(1, len(self)))]
 
     def scores(self, query: str, keys: Collection[str]) -> dict[str, float]:
         """The BM25 scores of some chunks; 0 for those that share no term with the query."""
         clauses, wanted = self._clauses(query), sorted(set(keys))
         if not clauses or not wanted:
             return dict.fromkeys(wanted, 0.0)
-        engine = tantivy()
-        among = engine.Query.const_score_query(engine.Query.term_set_query(self._schema, "key", wanted), 0.0)
-        found = self._found(engine.Query.boolean_query([(engine.Occur.Must, among), *clauses]), len(wanted))
+        among = (tantivy().Occur.Must, self._among(wanted))
+        found = self._found(tantivy().Query.boolean_query([among, *clauses]), len(wanted))
         return {**dict.fromkeys(wanted, 0.0), **dict(found)}
+
+    def _among(self, keys: Iterable[str]) -> Any:
+        """Some chunks, whose scores it leaves as they are."""
+        kind = tantivy().Query
+        return kind.const_score_query(kind.term_set_query(self._schema, "key", sorted(keys)), 0.0)
 
     def _clauses(self, query: str) -> list[tuple[Any, Any]]:
         """A clause a term and field, each of which adds to the score of a chunk that has it."""

@@ -6,68 +6,65 @@ Every stage only orders what the one before gave it; its score and rank stay wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.collection import Collection, Row
 from c2vsearch.config import SearchConfig
-from c2vsearch.errors import InvalidQuery
 from c2vsearch.index.analysis import is_lookup, query_terms
 from c2vsearch.records import Chunk, Hit, StageScore
 from c2vsearch.search.fusion import USUAL_WORDS, convex, scaled, weighted
 from c2vsearch.search.highlight import Span, best_sentences
+from c2vsearch.search.phrases import keyword_hits, without
+from c2vsearch.search.query import Query
 from c2vsearch.search.rerank import Reranker
+
+if TYPE_CHECKING:
+    from c2vsearch.collection.compaction import Live
 
 Scores = dict[Row, float]
 Stages = dict[str, Scores]
 
 
-def check_query(text: str) -> str:
-    """A query as it can be searched for.
-
-    Raises:
-        InvalidQuery: It is empty.
-    """
-    query = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8").strip()
-    if not query:
-        raise InvalidQuery("the query is empty; expected some words to search for")
-    return query
-
-
 def search(
     collection: Collection,
-    query: str,
+    query: Query,
     *,
     vector: NDArray[np.float32] | None,
     config: SearchConfig,
     reranker: Reranker | None = None,
     highlight: bool = True,
+    among: Live | None = None,
 ) -> list[Hit]:
     """The ``config.k`` best chunks for a query.
 
     Args:
         collection: The version to search.
-        query: The words; used by the lexical leg, the reranker and the highlight.
+        query: The words, used by the lexical leg, the reranker and the highlight; phrases, which hits of the lexical
+            leg have; what hits of neither leg have.
         vector: The query's unit vector; None in mode "bm25". Shape: (D,).
         config: Mode, sizes and weights.
         reranker: Looks again at the first ``config.rerank_candidates``; None for no second look.
         highlight: Look for the best sentence of each hit; it is most of the time a search of many hits takes.
+        among: Which rows of each shard may be given, by either leg; None for all.
     """
     # No more than there is: the keyword index sets room aside for as many as are asked for.
     depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
+    among, text = without(collection, query.excluded, among), query.text
     stages: Stages = {}
     if config.mode != "bm25" and vector is not None:
-        stages["dense"] = dict(collection.search_vectors(vector, k=depth))
+        stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among))
     if config.mode != "dense":
-        stages["bm25"] = dict(collection.search_text(query, k=depth))
+        stages["bm25"] = dict(keyword_hits(collection, text, query.phrases, k=depth, among=among))
     if config.mode == "hybrid" and vector is not None:
-        stages["fused"] = _fused(collection, query, vector, stages, config)
+        stages["fused"] = _fused(collection, text, vector, stages, config)
     scores = stages[next(reversed(stages))]
     if reranker is not None and scores:
-        stages["rerank"], scores = _reranked(collection, query, scores, reranker, config)
+        stages["rerank"], scores = _reranked(collection, text, scores, reranker, config)
     rows = _best(collection, scores, config.k)
-    sentences = best_sentences([chunk.text for _, chunk in rows], query) if highlight else [None] * len(rows)
+    sentences = best_sentences([chunk.text for _, chunk in rows], text) if highlight else [None] * len(rows)
     return _hits(rows, sentences, scores, stages)
 
 

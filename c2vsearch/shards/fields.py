@@ -7,7 +7,7 @@ them, texts otherwise; a single text beside lists becomes a list of one.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -122,30 +122,47 @@ def is_field(field: pa.Field) -> bool:
     return field.name.startswith(PREFIX) and any(kind.equals(field.type) for kind in TYPES.values())
 
 
+def types_of(schema: pa.Schema) -> dict[str, str]:
+    """The types of the fields of metadata among some columns, by name.
+
+    >>> types_of(pa.schema([("source", pa.string()), ("meta_year", pa.float64())]))
+    {'year': 'float'}
+    """
+    found = [name for name in schema.names if name.startswith(PREFIX)]
+    return {name.removeprefix(PREFIX): _kind(schema, name) for name in found}
+
+
 def together(tables: Sequence[pa.Table]) -> pa.Table:
     """Rows of several shards as one table: every field in all of them, in the type that holds its values."""
     names = sorted({name for table in tables for name in table.column_names if name.startswith(PREFIX)})
-    kinds = {name: widened(_kind(table, name) for table in tables if name in table.column_names) for name in names}
-    fixed = [name for name in tables[0].column_names if not name.startswith(PREFIX)]
-    return pa.concat_tables([_fitted(table, fixed, kinds) for table in tables])
+    kinds = {
+        name: widened(_kind(table.schema, name) for table in tables if name in table.column_names) for name in names
+    }
+    return pa.concat_tables([fitted(table, kinds) for table in tables])
 
 
-def _kind(table: pa.Table, name: str) -> str:
-    found = table.schema.field(name).type
-    return next(kind for kind, known in TYPES.items() if known.equals(found))
+def fitted(table: pa.Table, kinds: Mapping[str, str]) -> pa.Table:
+    """Rows with columns of metadata of some types: null where there are none, widened where they are narrower.
 
-
-def _fitted(table: pa.Table, fixed: list[str], kinds: dict[str, str]) -> pa.Table:
-    result = table.select(fixed)
+    >>> rows = pa.table({"page": [1, 2], "meta_year": [2024, None]})
+    >>> fitted(rows, {"meta_year": "text", "meta_team": "text"}).to_pydict()
+    {'page': [1, 2], 'meta_year': ['2024', None], 'meta_team': [None, None]}
+    """
+    result = table.select([name for name in table.column_names if not name.startswith(PREFIX)])
     for name, kind in kinds.items():
         if name not in table.column_names:
             column = pa.nulls(table.num_rows, TYPES[kind])
-        elif _kind(table, name) == kind:
+        elif _kind(table.schema, name) == kind:
             column = table.column(name)
         else:
             column = _array([_read_value(value) for value in table.column(name).to_pylist()], kind)
         result = result.append_column(pa.field(name, TYPES[kind]), column)
     return result
+
+
+def _kind(schema: pa.Schema, name: str) -> str:
+    found = schema.field(name).type
+    return next(kind for kind, known in TYPES.items() if known.equals(found))
 
 
 def _read_value(value: object) -> Value | None:

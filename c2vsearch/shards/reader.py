@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from c2vsearch.errors import CorruptFile, IncompatibleVersion
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import CheckedFile, block_hashes
-from c2vsearch.shards.fields import PREFIX, metadata
+from c2vsearch.shards.fields import PREFIX, metadata, types_of
 from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, is_shard
 from c2vsearch.shards.text import decode_source
 
@@ -132,6 +132,17 @@ class Shard:
         """One whole column, such as ``hash`` or ``source``."""
         values: list[Any] = self._read(list(range(self._file.num_row_groups)), [name]).column(0).to_pylist()
         return [decode_source(value) for value in values] if name == "source" else values
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of metadata it has, with their types as `c2vsearch.shards.fields.TYPES` calls them."""
+        return types_of(self._file.schema_arrow)
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """Some whole columns as they are stored, those of them that it has."""
+        wanted = set(names)
+        there = [name for name in self._file.schema_arrow.names if name in wanted]
+        return self._read(list(range(self._file.num_row_groups)), there)
 
     def take(self, rows: Sequence[int]) -> pa.Table:
         """Some rows with all their columns, as they are stored."""

@@ -134,6 +134,39 @@ def test_nothing_found_as_json_is_an_empty_array(home: Path) -> None:
     assert (done.returncode, json.loads(done.stdout)) == (1, [])
 
 
+def test_a_filter_says_how_much_it_lets_through(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    (docs / "old").mkdir(parents=True)
+    for name, text in (
+        ("new.md", "The ferry leaves at nine."),
+        ("old/a.txt", "The ferry left at eight."),
+        ("b.md", "Bread."),
+    ):
+        (docs / name).write_text(text)
+        os.utime(docs / name, (1_700_000_000, 1_700_000_000) if "old" in name else (1_760_000_000, 1_760_000_000))
+    (tmp_path / "said.csv").write_text("path,team,year\nnew.md,ops,2025\nold/a.txt,ops,2019\n")
+    assert run("index", "docs", "--model", "hash", "--metadata", "said.csv", cwd=tmp_path).returncode == 0
+    for options, paths in (
+        (["--path", "old/**"], ["old/a.txt"]),
+        (["--path", "!old/**", "--path", "!b.md"], ["new.md"]),
+        (["--type", "txt"], ["old/a.txt"]),
+        (["--type", ".MD", "--type", "text"], ["b.md", "new.md", "old/a.txt"]),
+        (["--since", "2025-01-01"], ["b.md", "new.md"]),
+        (["--until", "2023-11-15"], ["old/a.txt"]),
+        (["-m", "team=ops", "-m", "year>=2020"], ["new.md"]),
+        (["-m", "team!=ops"], ["b.md"]),
+        (["--where", "team = ops and not path matches '*.txt'"], ["new.md"]),
+    ):
+        done = run("query", "the ferry", "-l", *options, cwd=tmp_path)
+        assert sorted(done.stdout.splitlines()) == paths, options
+        assert done.stderr == f"{len(paths)} of 3 chunks match the filter\n"
+    done = run("query", "the ferry", "--json", "-m", "year>2030", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "[]\n", "0 of 3 chunks match the filter\n")
+    done = run("query", "the ferry", "-m", "year>soon", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "c2vsearch: year is compared with 'soon'; expected a number\n"
+
+
 def test_the_index_is_found_from_below(home: Path) -> None:
     below = home / "docs" / "deep"
     below.mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.errors import IndexNotFound
 from c2vsearch.records import Chunk
 from c2vsearch.search.pipeline import search
+from c2vsearch.search.query import Query
 from tests.collection.builder import ENCODER, Model, chunks_of, put, writer
 
 KEEP_SECONDS = 3.0
@@ -60,7 +61,10 @@ def ask(collection: Collection) -> None:
     assert {chunk.id: chunk.text for chunk in collection.iter_chunks()} == expected
     for mode in MODES:
         hits = search(
-            collection, "ferry", vector=ENCODER.encode_queries(["ferry"])[0], config=SearchConfig(mode=mode, k=99)
+            collection,
+            Query("ferry"),
+            vector=ENCODER.encode_queries(["ferry"])[0],
+            config=SearchConfig(mode=mode, k=99),
         )
         assert {hit.id: hit.text for hit in hits} == expected, (mode, collection.manifest.version)
     assert set(collection.sources) == set(held_by(collection.manifest.version))

@@ -21,6 +21,7 @@ from c2vsearch.config import IndexingConfig, SearchConfig
 from c2vsearch.errors import C2VSearchError, CorruptFile, IncompatibleVersion
 from c2vsearch.records import Hit
 from c2vsearch.search.pipeline import search
+from c2vsearch.search.query import Query
 from tests.collection.builder import ENCODER, SMALL, Model, build, check, chunks_of, put, use, writer
 
 FLIPS = int(os.environ.get("C2VSEARCH_FLIPS", "600"))
@@ -159,7 +160,7 @@ def answers(root: Path, mode: str) -> list[list[Hit]]:
     config = SearchConfig(mode=mode, k=3, candidates=5)
     with Collection.open(root) as opened:
         return [
-            search(opened, query, vector=ENCODER.encode_queries([query])[0], config=config)
+            search(opened, Query(query), vector=ENCODER.encode_queries([query])[0], config=config)
             for query in ("ferry island", "the kettle by the lantern", "orchard")
         ]
 

@@ -12,7 +12,7 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.errors import InvalidQuery
 from c2vsearch.records import Chunk
 from c2vsearch.search import search, weighted
-from c2vsearch.search.pipeline import check_query
+from c2vsearch.search.query import Query, plain_query
 
 VECTOR = np.ones(4, dtype=np.float32)
 
@@ -30,10 +30,10 @@ class InMemory:
         ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
         return [RowScore(Row(0, number), score) for number, score in ordered]
 
-    def search_vectors(self, vector, *, k):
+    def search_vectors(self, vector, *, k, among=None):
         return self._top(self._dense, k)
 
-    def search_text(self, query, *, k):
+    def search_text(self, query, *, k, among=None):
         return self._top(self._lexical, k)
 
     def cosines(self, rows, vector):
@@ -78,7 +78,7 @@ def test_each_mode_gives_the_order_of_its_scores(collection):
     weight = SearchConfig.lexical_weight
     fused = weighted(cosines, collection._lexical, lexical_weight=weight, words=5, ceiling=20.0)
     for mode, scores in (("dense", collection._dense), ("bm25", collection._lexical), ("hybrid", fused)):
-        hits = search(collection, "text", vector=VECTOR, config=SearchConfig(mode=mode))
+        hits = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(mode=mode))
         expected = sorted(scores, key=lambda number: (-scores[number], number))
         assert [int(hit.id) for hit in hits] == expected
         assert [hit.score for hit in hits] == pytest.approx([scores[number] for number in expected])
@@ -86,7 +86,7 @@ def test_each_mode_gives_the_order_of_its_scores(collection):
 
 
 def test_every_stage_leaves_its_score_and_rank(collection):
-    hits = search(collection, "text", vector=VECTOR, config=SearchConfig())
+    hits = search(collection, Query("text"), vector=VECTOR, config=SearchConfig())
     third = next(hit for hit in hits if hit.id == "0003")
     stages = {stage.stage: (stage.score, stage.rank) for stage in third.stages}
     assert stages["dense"] == (pytest.approx(0.75), 4)
@@ -98,9 +98,9 @@ def test_every_stage_leaves_its_score_and_rank(collection):
 @pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
 @pytest.mark.parametrize("head", [1, 2, 3, 50])
 def test_rerank_is_a_permutation_of_the_head_and_keeps_the_tail(collection, mode, head):
-    plain = search(collection, "text", vector=VECTOR, config=SearchConfig(mode=mode))
+    plain = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(mode=mode))
     config = SearchConfig(mode=mode, rerank=True, rerank_candidates=head, rerank_weight=1.0)
-    hits = search(collection, "text", vector=VECTOR, config=config, reranker=ByLength())
+    hits = search(collection, Query("text"), vector=VECTOR, config=config, reranker=ByLength())
     assert falls(hits)
     longest_first = sorted((hit.id for hit in plain[:head]), key=int, reverse=True)
     assert [hit.id for hit in hits] == longest_first + [hit.id for hit in plain[head:]]
@@ -109,7 +109,7 @@ def test_rerank_is_a_permutation_of_the_head_and_keeps_the_tail(collection, mode
 
 def test_the_weight_of_the_second_look_mixes_scaled_scores(collection):
     config = SearchConfig(mode="bm25", rerank_candidates=3, rerank_weight=0.25)
-    hits = search(collection, "text", vector=None, config=config, reranker=ByLength())
+    hits = search(collection, Query("text"), vector=None, config=config, reranker=ByLength())
     first = {9: 1.0, 3: (11 - 6) / (14 - 6), 8: 0.0}
     lengths = {number: len(collection._chunks[number].text) for number in first}
     low, high = min(lengths.values()), max(lengths.values())
@@ -121,25 +121,25 @@ def test_equal_scores_are_in_the_order_of_ids_not_of_rows():
     names = ["d", "b", "e", "a", "c"]
     index = InMemory([chunk(n, id=name) for n, name in enumerate(names)], dict.fromkeys(range(5), 0.5), {})
     for k in (1, 2, 5):
-        hits = search(index, "text", vector=VECTOR, config=SearchConfig(k=k, mode="dense"))
+        hits = search(index, Query("text"), vector=VECTOR, config=SearchConfig(k=k, mode="dense"))
         assert [hit.id for hit in hits] == sorted(names)[:k]
 
 
 def test_a_text_one_source_repeats_is_shown_once_and_a_copy_in_another_source_is_kept():
     chunks = [chunk(0, text="same"), chunk(1, text="same"), chunk(2, text="same", source="b.md"), chunk(3)]
     index = InMemory(chunks, {0: 0.6, 1: 0.9, 2: 0.5, 3: 0.1}, {})
-    hits = search(index, "text", vector=VECTOR, config=SearchConfig(k=3, mode="dense"))
+    hits = search(index, Query("text"), vector=VECTOR, config=SearchConfig(k=3, mode="dense"))
     assert [hit.id for hit in hits] == ["0001", "0002", "0003"]
 
 
 def test_no_leg_is_asked_for_more_than_there_is(collection):
-    search(collection, "text", vector=VECTOR, config=SearchConfig(k=10**12))
+    search(collection, Query("text"), vector=VECTOR, config=SearchConfig(k=10**12))
     assert collection.asked == [10, 10]
 
 
 def test_without_highlight_only_the_highlight_is_missing(collection):
-    plain = search(collection, "text", vector=VECTOR, config=SearchConfig())
-    bare = search(collection, "text", vector=VECTOR, config=SearchConfig(), highlight=False)
+    plain = search(collection, Query("text"), vector=VECTOR, config=SearchConfig())
+    bare = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(), highlight=False)
     assert [(hit.id, hit.score) for hit in bare] == [(hit.id, hit.score) for hit in plain]
     assert all(hit.highlight for hit in plain)
     assert not any(hit.highlight for hit in bare)
@@ -147,14 +147,14 @@ def test_without_highlight_only_the_highlight_is_missing(collection):
 
 def test_nothing_found_is_an_empty_list():
     index = InMemory([chunk(0)], {}, {})
-    assert search(index, "text", vector=VECTOR, config=SearchConfig(), reranker=ByLength()) == []
+    assert search(index, Query("text"), vector=VECTOR, config=SearchConfig(), reranker=ByLength()) == []
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", "\0"])
 def test_an_empty_query_is_refused(text):
     with pytest.raises(InvalidQuery, match="empty"):
-        check_query(text)
+        plain_query(text)
 
 
 def test_a_query_is_cleaned_of_what_no_index_can_hold():
-    assert check_query(" a\0b \udcff ") == "a b ?"
+    assert plain_query(" a\0b \udcff ").text == "a b ?"
