@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import CheckedFile, block_hashes
 from c2vsearch.shards.fields import PREFIX, metadata
 from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, is_shard
-from c2vsearch.shards.text import decode_source
+from c2vsearch.shards.text import decode_source, encode_source
 
 TEXT_COLUMNS = [
     "chunk_id", "doc_id", "source", "member", "kind", "start", "end", "start_line", "end_line", "page",
@@ -29,6 +30,15 @@ TEXT_COLUMNS = [
 REPAIR = "restore the file, or build the index again with `c2vsearch index DIR --rebuild`"
 # What pyarrow raises for a file that is not what it seems; its own errors are among them.
 _BROKEN = (OSError, pa.ArrowException, ValueError, KeyError, OverflowError, MemoryError)
+
+
+class Place(NamedTuple):
+    """Where a chunk stands: its row in the shard, its file, what it is in inside of that, its first character."""
+
+    row: int
+    source: str
+    member: str
+    start: int
 
 
 class Shard:
@@ -132,6 +142,16 @@ class Shard:
         """One whole column, such as ``hash`` or ``source``."""
         values: list[Any] = self._read(list(range(self._file.num_row_groups)), [name]).column(0).to_pylist()
         return [decode_source(value) for value in values] if name == "source" else values
+
+    def places(self, sources: Iterable[str]) -> list[Place]:
+        """Where the chunks of some files stand, in the order of the rows; the text of none is read."""
+        columns = ["source", "member", "start"]
+        table = self._read(list(range(self._file.num_row_groups)), columns)
+        wanted = pa.array(sorted(map(encode_source, sources)), type=pa.string())
+        rows = np.flatnonzero(pc.is_in(table.column("source"), value_set=wanted).to_numpy())
+        found = table.take(rows)
+        names, members, starts = (found.column(name).to_pylist() for name in columns)
+        return list(map(Place, rows.tolist(), map(decode_source, names), members, starts))
 
     def take(self, rows: Sequence[int]) -> pa.Table:
         """Some rows with all their columns, as they are stored."""
