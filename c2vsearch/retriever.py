@@ -20,6 +20,7 @@ from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
+from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.records import Hit, Mode
 from c2vsearch.search.pipeline import check_query, search
 from c2vsearch.search.rerank import LateInteraction, Reranker
@@ -160,6 +161,21 @@ class Retriever:
             tokenizer=self.encoder.tokenizer, max_tokens=max_tokens, per_source=per_source,
         )  # fmt: skip
 
+    def verify(self, answer: str, context: Context, *, threshold: float = THRESHOLD) -> Verification:
+        """Look in the passages of a context for what supports each sentence of an answer.
+
+        A score is a similarity and no proof: a sentence that says the opposite, or names somebody else, can pass.
+
+        Args:
+            answer: What a language model, or somebody, wrote from the context; ``[n]`` in it is taken as a citation.
+            context: What `context` gave.
+            threshold: The least score of a supported sentence, above 0.4; the default is measured for c2v-mini.
+
+        Raises:
+            InvalidConfig: A threshold that cannot be.
+        """
+        return verify(answer, context, self.encoder, threshold=threshold)
+
     async def asearch(self, text: str, **settings: Any) -> list[Hit]:
         """`search` in a thread of its own, with its settings: the event loop goes on meanwhile."""
         return await asyncio.to_thread(self.search, text, **settings)
@@ -167,6 +183,10 @@ class Retriever:
     async def acontext(self, text: str, **settings: Any) -> Context:
         """`context` in a thread of its own, with its settings."""
         return await asyncio.to_thread(self.context, text, **settings)
+
+    async def averify(self, answer: str, context: Context, **settings: Any) -> Verification:
+        """`verify` in a thread of its own, with its settings."""
+        return await asyncio.to_thread(self.verify, answer, context, **settings)
 
     @cached_property
     def encoder(self) -> Encoder:

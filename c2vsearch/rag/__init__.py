@@ -2,5 +2,6 @@
 
 from c2vsearch.rag.citation import Citation
 from c2vsearch.rag.context import Context
+from c2vsearch.rag.support import Support, Verification
 
-__all__ = ["Citation", "Context"]
+__all__ = ["Citation", "Context", "Support", "Verification"]
