@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -146,12 +147,32 @@ class Shard:
     def places(self, sources: Iterable[str]) -> list[Place]:
         """Where the chunks of some files stand, in the order of the rows; the text of none is read."""
         columns = ["source", "member", "start"]
-        table = self._read(list(range(self._file.num_row_groups)), columns)
-        wanted = pa.array(sorted(map(encode_source, sources)), type=pa.string())
-        rows = np.flatnonzero(pc.is_in(table.column("source"), value_set=wanted).to_numpy())
-        found = table.take(rows)
-        names, members, starts = (found.column(name).to_pylist() for name in columns)
-        return list(map(Place, rows.tolist(), map(decode_source, names), members, starts))
+        names = sorted(map(encode_source, sources))
+        wanted = pa.array(names, type=pa.string())
+        places: list[Place] = []
+        for group in self._groups_of(names):
+            table = self._read([group], columns)
+            inside = np.flatnonzero(pc.is_in(table.column("source"), value_set=wanted).to_numpy())
+            found = table.take(inside)
+            rows = (self._starts[group] + inside).tolist()
+            places += map(
+                Place, rows, map(decode_source, found["source"].to_pylist()), found["member"].to_pylist(),
+                found["start"].to_pylist(),
+            )  # fmt: skip
+        return places
+
+    def _groups_of(self, names: Sequence[str]) -> list[int]:
+        """The row groups that may hold rows of some files, as stored and sorted, by the range of names of each."""
+        column = self._file.schema_arrow.names.index("source")
+
+        def may_hold(group: int) -> bool:
+            told = self._file.metadata.row_group(group).column(column).statistics
+            if told is None or not told.has_min_max:
+                return True
+            at = bisect_left(names, told.min)
+            return at < len(names) and names[at] <= told.max
+
+        return [group for group in range(self._file.num_row_groups) if may_hold(group)]
 
     def take(self, rows: Sequence[int]) -> pa.Table:
         """Some rows with all their columns, as they are stored."""
