@@ -23,7 +23,7 @@ class Context:
     ``tokens`` counts ``text`` by the tokenizer of the index's model; a language model's own count differs.
     Passages hold the document's text as it is; in ``text`` it is fenced, and its control characters are visible.
 
-    >>> context = Context("", (), 0)
+    >>> context = Context("", (), 0, ())
     >>> context.messages("When does the ferry leave?")[1]["content"].splitlines()
     ['Sources:', '', '(none were found)', '', 'Question: When does the ferry leave?']
     """
@@ -31,7 +31,7 @@ class Context:
     text: str
     passages: tuple[Passage, ...]
     tokens: int
-    citations: tuple[Citation, ...] = ()
+    citations: tuple[Citation, ...]
 
     def messages(self, question: str, *, instruction: str = INSTRUCTION) -> list[dict[str, str]]:
         """The messages of a chat, in the form that OpenAI-compatible servers take.

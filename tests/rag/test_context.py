@@ -109,6 +109,23 @@ def test_where_there_is_no_room_for_a_hit_there_is_none_for_what_stands_beside_i
     assert assemble(beside, tokenizer=HashEncoder().tokenizer, max_tokens=1000).text == ""
 
 
+class Characters:
+    """Every character is a token: a text has more of them than the blocks it is joined from."""
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        return [(at, at + 1) for at in range(len(text))]
+
+
+def test_the_whole_text_is_counted_and_not_just_its_parts(retriever):
+    found = pieces(retriever.collection, retriever.search(QUERY, k=12), neighbours=1)
+    filled = []
+    for budget in range(100, 1500, 7):
+        context = assemble(found, tokenizer=Characters(), max_tokens=budget)
+        assert len(context.text) == context.tokens == sum(p.tokens for p in context.passages) <= budget
+        filled.append(len(context.passages))
+    assert max(filled) > 3
+
+
 @pytest.mark.parametrize("limit", [1, 2])
 def test_passages_of_one_file_are_limited(retriever, limit):
     unlimited = retriever.context(QUERY, max_tokens=2000, neighbours=0)
