@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from c2vsearch.encoder import HashEncoder
 from c2vsearch.errors import InvalidConfig, InvalidQuery
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.passages import grouped
-from c2vsearch.rag.piece import pieces
+from c2vsearch.rag.piece import Piece, pieces
 
 TOPICS = ["ferry", "dough", "invoice", "garden"]
 QUERY = "garden 3 compost"
@@ -107,6 +108,22 @@ def test_where_there_is_no_room_for_a_hit_there_is_none_for_what_stands_beside_i
     beside = [piece for piece in found if not piece.is_hit]
     assert beside
     assert assemble(beside, tokenizer=HashEncoder().tokenizer, max_tokens=1000).text == ""
+
+
+def test_a_hit_too_large_for_what_is_left_makes_room_for_the_next(retriever):
+    first, large, small = retriever.search("ferry 3", k=3)
+    large = dataclasses.replace(large, source="large.md", text=large.text + " more" * 200)
+    found = [Piece(first, 5, 1), Piece(large, 5, 2), Piece(small, 20, 3)]
+    context = assemble(found, tokenizer=HashEncoder().tokenizer, max_tokens=150)
+    assert {hit for passage in context.passages for hit in passage.hit_ids} == {first.id, small.id}
+
+
+def test_a_quotation_that_supports_an_answer_is_in_the_document_where_it_says(retriever, place):
+    context = retriever.context(QUERY, max_tokens=300, neighbours=0)
+    [found] = retriever.verify("Part 3 of the garden page says compost 3.", context)
+    assert found.citation.start > 0
+    assert (place / found.citation.source).read_text()[found.start : found.end] == found.quote
+    assert "Part 3 of the garden page" in found.quote
 
 
 class Characters:

@@ -71,7 +71,8 @@ def expected(claim: str, context: Context) -> float:
 @pytest.mark.parametrize(
     "claim",
     ["A ticket costs £12 for adults.", "A ticket costs £15.", "Bicycles are not carried at night.",
-     "Wages are paid on the 25th and in December on the 19th.", "Whales sing."],
+     "Wages are paid on the 25th and in December on the 19th.", "Whales sing.",
+     "They are carried on the night boat!"],
 )  # fmt: skip
 def test_the_score_is_the_definition(retriever, context, claim):
     [found] = retriever.verify(claim, context)
@@ -104,12 +105,6 @@ def test_number_words_are_numbers(retriever, context):
     [words, other] = retriever.verify("Bicycles cost four pounds. Bicycles cost five pounds.", context)
     assert words.supported
     assert not other.supported
-
-
-def test_what_is_denied_counts_less_than_what_is_said(retriever, context):
-    [said] = retriever.verify("They are not carried on the night boat.", context)
-    [denied] = retriever.verify("They are carried on the night boat.", context)
-    assert denied.score < 0.9 * said.score + 0.05
 
 
 def test_without_passages_nothing_is_supported(retriever):
