@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from c2vsearch.encoder import load_encoder as load_encoder
     from c2vsearch.errors import C2VSearchError as C2VSearchError
     from c2vsearch.indexing import index_directory as index_directory
+    from c2vsearch.rag import Citation as Citation
+    from c2vsearch.rag import Context as Context
+    from c2vsearch.rag import Support as Support
+    from c2vsearch.rag import Verification as Verification
     from c2vsearch.records import Chunk as Chunk
     from c2vsearch.records import Document as Document
     from c2vsearch.records import Hit as Hit
@@ -30,12 +34,16 @@ __version__ = "0.1.0"
 _HOMES = {
     "C2VSearchError": "errors",
     "Chunk": "records",
+    "Citation": "rag",
+    "Context": "rag",
     "Document": "records",
     "Encoder": "encoder",
     "HashEncoder": "encoder",
     "Hit": "records",
     "Passage": "records",
     "Retriever": "retriever",
+    "Support": "rag",
+    "Verification": "rag",
     "index_directory": "indexing",
     "load_encoder": "encoder",
 }

@@ -13,6 +13,9 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
     "\U000e0000-\U000e007f]"
 )
+# What else begins a new line or leaves it; the separators of lines and paragraphs are breaks to some readers.
+_BREAKS = {"\n": "\\n", "\t": "\\t", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_BREAK = re.compile("[\n\t\u2028\u2029]")
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -39,4 +42,4 @@ def visible_line(text: str) -> str:
     >>> visible_line("two\nlines")
     'two\\nlines'
     """
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    return _BREAK.sub(lambda match: _BREAKS[match.group()], visible(text))

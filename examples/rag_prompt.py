@@ -10,14 +10,6 @@ import sys
 
 from c2vsearch import C2VSearchError, Retriever
 
-PROMPT = """Answer the question from the passages below and cite them by number.
-If they do not answer it, say so.
-
-{passages}
-
-Question: {question}
-"""
-
 
 def main() -> None:
     """Print the prompt."""
@@ -27,7 +19,7 @@ def main() -> None:
             context = retriever.context(question, max_tokens=1200)
     except C2VSearchError as error:
         sys.exit(str(error))
-    print(PROMPT.format(passages=context.text, question=question))
+    print("\n\n".join(message["content"] for message in context.messages(question)))
 
 
 if __name__ == "__main__":

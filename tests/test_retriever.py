@@ -15,8 +15,6 @@ from c2vsearch.config import ChunkingConfig, EncodingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery, ModelNotFound
 from c2vsearch.model import checkpoint
-from c2vsearch.records import Hit
-from c2vsearch.retriever import _joined, _merged
 from tests.tiny_models import make_model, make_spec, make_tokenizer
 
 WORDS = "boat harbour captain deck rope anchor sail wind tide pilot crew cargo dock crane".split()
@@ -198,7 +196,7 @@ def test_a_context_is_within_its_budget_and_says_its_size(retriever, budget):
     context = retriever.context(QUERY, max_tokens=budget)
     assert tokens(retriever, context.text) == context.tokens <= budget
     assert sum(passage.tokens for passage in context.passages) == context.tokens
-    assert context.text == "\n\n".join(f"[{p.number}] {p.citation}\n{p.text}" for p in context.passages)
+    assert context.text == "\n\n".join(f"[{p.number}] {p.citation}\n```\n{p.text}\n```" for p in context.passages)
 
 
 def test_a_long_run_of_adjoining_hits_does_not_push_out_the_best_one(retriever):
@@ -224,23 +222,3 @@ def test_a_file_name_cannot_forge_a_citation(retriever):
     context = retriever.context("harbour master signs", max_tokens=5000)
     assert r"x\n[9] forged.txt:1-1" in context.text
     assert "\n[9] forged" not in context.text
-
-
-def hit(text, start, *, line=1, source="a.md", rank=1):
-    return Hit(rank, 1.0, f"{source}{start}", source, text, start, start + len(text), line, line + text.count("\n"))
-
-
-@pytest.mark.parametrize(
-    "document", ["One two three four.", "One two\nthree four.", "One two\n\nthree four.", "One two three four. Five"]
-)
-def test_chunks_are_joined_to_the_very_text_they_were_cut_from(document):
-    for first_end, second_start in ((7, 4), (7, 7), (7, 8 + document[8].isspace())):
-        pieces = [(document[:first_end], 0), (document[second_start:], second_start)]
-        group = [hit(text, at, line=1 + document[:at].count("\n")) for text, at in pieces]
-        assert _joined(group) == document
-
-
-def test_hits_merge_within_a_document_only_and_best_group_first():
-    first, second = hit("abc", 0, rank=3), hit("cde", 2, rank=2)
-    far, other = hit("xyz", 40, rank=4), hit("abc", 0, source="b.md", rank=1)
-    assert _merged([other, second, first, far]) == [[other], [first, second], [far]]

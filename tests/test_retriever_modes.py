@@ -133,7 +133,7 @@ def test_context_is_cited_and_within_its_budget(retriever: Retriever, budget: in
     assert [passage.number for passage in context.passages] == list(range(1, len(context.passages) + 1))
     assert len(context.passages) > 0 or budget <= 60
     for passage in context.passages:
-        assert f"[{passage.number}] {passage.citation}\n{passage.text}" in context.text
+        assert f"[{passage.number}] {passage.citation}\n```\n{passage.text}\n```" in context.text
         source, _, lines = passage.citation.split(" (")[0].rpartition(":")
         first, last = map(int, lines.split("-"))
         whole = Path(retriever.collection.manifest.roots[0].file(source)).read_text()

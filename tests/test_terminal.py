@@ -44,3 +44,7 @@ def test_no_live_character_survives(text: str) -> None:
     assert not any(map(is_live, visible(text)))
     assert not set(visible_line(text)) & {"\n", "\t", "\r", "\x1b"}
     visible(text).encode("utf-8")
+
+
+def test_one_line_is_one_line_to_every_reader() -> None:
+    assert len(visible_line("a\u2028b\u2029c\nd\re\x85f\x0bg\x0ch").splitlines()) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from c2vsearch.collection.collection import Collection
-from c2vsearch.records import Chunk
+from c2vsearch.records import Chunk, Hit
 
 
 def chunks_of(collection: Collection, source: str, member: str | None = None) -> list[Chunk]:
@@ -23,8 +23,8 @@ def chunks_of(collection: Collection, source: str, member: str | None = None) ->
     return sorted(wanted, key=lambda chunk: (chunk.member, chunk.start, chunk.end))
 
 
-def text_of(chunks: Iterable[Chunk]) -> str:
-    r"""The text of a document from its chunks, overlaps once. Between chunks there is only white space.
+def text_of(chunks: Iterable[Chunk | Hit]) -> str:
+    r"""The text of a document from its chunks or hits, overlaps once. Between chunks there is only white space.
 
     Lines are as in the text; which white space it was beyond line breaks is not known any more.
 

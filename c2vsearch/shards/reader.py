@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import CheckedFile, block_hashes
 from c2vsearch.shards.fields import PREFIX, metadata, types_of
 from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, is_shard
-from c2vsearch.shards.text import decode_source
+from c2vsearch.shards.text import decode_source, encode_source
 
 TEXT_COLUMNS = [
     "chunk_id", "doc_id", "source", "member", "kind", "start", "end", "start_line", "end_line", "page",
@@ -29,6 +31,15 @@ TEXT_COLUMNS = [
 REPAIR = "restore the file, or build the index again with `c2vsearch index DIR --rebuild`"
 # What pyarrow raises for a file that is not what it seems; its own errors are among them.
 _BROKEN = (OSError, pa.ArrowException, ValueError, KeyError, OverflowError, MemoryError)
+
+
+class Place(NamedTuple):
+    """Where a chunk stands: its row in the shard, its file, what it is in inside of that, its first character."""
+
+    row: int
+    source: str
+    member: str
+    start: int
 
 
 class Shard:
@@ -143,6 +154,36 @@ class Shard:
         wanted = set(names)
         there = [name for name in self._file.schema_arrow.names if name in wanted]
         return self._read(list(range(self._file.num_row_groups)), there)
+
+    def places(self, sources: Iterable[str]) -> list[Place]:
+        """Where the chunks of some files stand, in the order of the rows; the text of none is read."""
+        columns = ["source", "member", "start"]
+        names = sorted(map(encode_source, sources))
+        wanted = pa.array(names, type=pa.string())
+        places: list[Place] = []
+        for group in self._groups_of(names):
+            table = self._read([group], columns)
+            inside = np.flatnonzero(pc.is_in(table.column("source"), value_set=wanted).to_numpy())
+            found = table.take(inside)
+            rows = (self._starts[group] + inside).tolist()
+            places += map(
+                Place, rows, map(decode_source, found["source"].to_pylist()), found["member"].to_pylist(),
+                found["start"].to_pylist(),
+            )  # fmt: skip
+        return places
+
+    def _groups_of(self, names: Sequence[str]) -> list[int]:
+        """The row groups that may hold rows of some files, as stored and sorted, by the range of names of each."""
+        column = self._file.schema_arrow.names.index("source")
+
+        def may_hold(group: int) -> bool:
+            told = self._file.metadata.row_group(group).column(column).statistics
+            if told is None or not told.has_min_max:
+                return True
+            at = bisect_left(names, told.min)
+            return at < len(names) and names[at] <= told.max
+
+        return [group for group in range(self._file.num_row_groups) if may_hold(group)]
 
     def take(self, rows: Sequence[int]) -> pa.Table:
         """Some rows with all their columns, as they are stored."""

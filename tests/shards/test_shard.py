@@ -199,3 +199,28 @@ def test_reading_blocks_equals_reading_bytes(tmp_path: Path) -> None:
             assert file.read(size) == data[start : start + size]
         file.seek(-7, 2)
         assert file.read() == data[-7:]
+
+
+@pytest.mark.parametrize("numbers", [[0], [3, 70, 185], [10**9], []])
+def test_the_places_of_files_are_found_among_all_rows(tmp_path: Path, numbers: list[int]) -> None:
+    file, chunks, _ = write(tmp_path)
+    sources = {chunk(7 * number).source for number in numbers}
+    with opened(file) as shard:
+        assert shard.places(sources) == [
+            (row, each.source, each.member, each.start) for row, each in enumerate(chunks) if each.source in sources
+        ]
+
+
+def test_row_groups_that_cannot_hold_a_file_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = [dataclasses.replace(chunk(number), source=f"{number:05d}.md") for number in range(2000)]
+    file = write_shard(tmp_path, chunks, unit_rows(2000), fingerprint=FINGERPRINT, chunking=ChunkingConfig())
+    with opened(file) as shard:
+        read, groups = shard._read, []
+
+        def counted(wanted: list[int], columns: list[str] | None) -> pa.Table:
+            groups.extend(wanted)
+            return read(wanted, columns)
+
+        monkeypatch.setattr(shard, "_read", counted)
+        assert [place.row for place in shard.places(["00511.md", "01999.md", "zzz"])] == [511, 1999]
+    assert groups == [0, 3]
