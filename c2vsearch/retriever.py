@@ -151,6 +151,7 @@ class Retriever:
     def context(
         self, text: str, *, max_tokens: int = 1500, per_source: int | None = None, neighbours: int = 1, k: int = 20,
         mode: Mode = SearchConfig.mode, rerank: bool = SearchConfig.rerank, instruction: str | None = None,
+        where: Where | None = None,
     ) -> Context:  # fmt: skip
         """The best passages for a query, numbered, cited and quoted, within a budget.
 
@@ -167,16 +168,17 @@ class Retriever:
             mode: As in `search`.
             rerank: As in `search`.
             instruction: As in `search`.
+            where: As in `search`; neighbours of what it lets through may be added whatever it says.
 
         Raises:
-            InvalidQuery: The query is empty.
+            InvalidQuery: The query is empty, or the filter speaks of what is not there.
             InvalidConfig: A number or mode that cannot be.
         """
         _check_least("max_tokens", max_tokens, 1)
         _check_least("neighbours", neighbours, 0)
         if per_source is not None:
             _check_least("per_source", per_source, 1)
-        hits = self.search(text, k=k, mode=mode, rerank=rerank, instruction=instruction)
+        hits = self.search(text, k=k, mode=mode, rerank=rerank, instruction=instruction, where=where)
         return assemble(
             pieces(self.collection, hits, neighbours=neighbours),
             tokenizer=self.encoder.tokenizer, max_tokens=max_tokens, per_source=per_source,

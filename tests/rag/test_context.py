@@ -224,3 +224,9 @@ def test_a_deleted_file_is_nobodys_neighbour(place, tmp_path):
     [cited] = context.citations
     assert context.passages[0].text == (docs / "a.md").read_text()
     assert cited.source == "a.md"
+
+
+def test_a_filter_holds_for_a_context(retriever):
+    context = retriever.context(QUERY, max_tokens=1000, where={"path": "dough.md"})
+    assert {cited.source for cited in context.citations} == {"dough.md"}
+    assert retriever.context(QUERY, where={"path": "nothing/**"}).passages == ()
