@@ -50,6 +50,8 @@ def bench(
         for curve in index_curves(collection, Path(folder), encode=encode, rows=rows, names=kind or ()):
             messages().print(f"{curve.name}: built in {duration(curve.build_seconds)}", style="dim")
             curves.append(curve)
+    if not kind and len(curves) == 1:
+        messages().print("So few chunks are searched exactly, and no other kind is tried.", style="dim")
     if plot:
         draw_curves(plot, curves, title=f"{collection.root.name}, {min(rows, collection.stats().chunks):,} chunks")
     if as_json:

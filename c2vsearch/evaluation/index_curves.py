@@ -72,7 +72,7 @@ def index_curves(
         place: An empty directory for what is built.
         encode: Queries to unit vectors, where the index keeps no questions; None to ask with rows alone.
         rows: So many of the rows, at most, drawn at random.
-        names: Factory strings; by default those that would be tried, and exact search.
+        names: Factory strings; by default exact search, and those that would be tried and have rows enough.
 
     Raises:
         InvalidConfig: There is nothing to measure, or no such kind.
@@ -81,7 +81,8 @@ def index_curves(
     sample = _rows(collection, place / "rows.faiss", rows, dim)
     queries = _queries(collection, sample, encode)
     truth = nearest(queries, sample.parts(), k=AT)
-    for kind in names or [EXACT, *kinds(len(sample), dim)]:
+    usual = [EXACT, *(kind for kind in kinds(len(sample), dim) if len(sample) >= training_rows(kind, dim))]
+    for kind in names or usual:
         if len(sample) < training_rows(kind, dim) and kind != EXACT:
             raise InvalidConfig(
                 f"{kind} is trained on {training_rows(kind, dim):,} rows and there are {len(sample):,}; expected a "

@@ -63,6 +63,14 @@ def test_too_little_to_measure_and_a_kind_for_more_are_refused(tmp_path: Path, r
     assert "is trained on 512 rows and there are 300" in str(many.exception)
 
 
+def test_few_chunks_are_searched_exactly_and_that_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("c2vsearch.index.candidates.ROWS_PER_CENTRE", 39)
+    result = RUNNER.invoke(app, ["bench", "--index", str(root)])
+    assert result.exit_code == 0
+    assert "no other kind is tried" in result.stderr
+    assert "IVF" not in result.stdout
+
+
 def test_a_point_says_which_is_quickest_for_a_recall(root: Path, tmp_path: Path) -> None:
     from c2vsearch.evaluation.index_curves import index_curves
 
