@@ -148,7 +148,7 @@ class Retriever:
         """
         return self._selector.select(where)
 
-    def context(
+    def context(  # noqa: PLR0913  (a public door: every argument is a named choice)
         self, text: str, *, max_tokens: int = 1500, per_source: int | None = None, neighbours: int = 1, k: int = 20,
         mode: Mode = SearchConfig.mode, rerank: bool = SearchConfig.rerank, instruction: str | None = None,
         where: Where | None = None,
