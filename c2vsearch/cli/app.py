@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -87,6 +88,7 @@ def main() -> None:
     Our own errors become one line on stderr; any other exception is a bug and keeps its traceback.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    warnings.formatwarning = lambda message, *_, **__: f"c2vsearch: {visible(str(message))}\n"
     try:
         app()
     except C2VSearchError as error:

@@ -20,6 +20,8 @@ from c2vsearch.terminal import visible, visible_line
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from c2vsearch.collection import Collection
+
 EXAMPLES = """Examples:
 
 c2vsearch query "how do I renew the certificate"
@@ -85,11 +87,20 @@ def query(
             sys.stdout.write(_path(source) + "\n")
     else:
         _show(hits, full=full, explain=explain)
+        _show_search(retriever.collection, explain=explain and mode != "bm25")
     if selection is not None and not selection.matching:
         raise typer.Exit(1)
     if not hits:
         messages().print(_nothing(retriever.collection.manifest.counts.get("chunks", 0), mode), style="dim")
         raise typer.Exit(1)
+
+
+def _show_search(collection: Collection, *, explain: bool) -> None:
+    """How well vectors are searched, for who wants to know."""
+    from c2vsearch.collection.manifest import searched
+
+    for line in searched(collection.manifest) if explain else ():
+        messages().print(f"searched: {line}", style="dim")
 
 
 def record(hit: Hit, *, explain: bool) -> dict[str, Any]:

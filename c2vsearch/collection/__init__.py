@@ -24,18 +24,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from c2vsearch.collection.collection import Collection as Collection
-    from c2vsearch.collection.collection import Row as Row
-    from c2vsearch.collection.collection import RowScore as RowScore
     from c2vsearch.collection.manifest import Manifest as Manifest
     from c2vsearch.collection.manifest import SourceState as SourceState
+    from c2vsearch.collection.row import Row as Row
+    from c2vsearch.collection.row import RowScore as RowScore
     from c2vsearch.collection.writer import CollectionWriter as CollectionWriter
 
 _HOMES = {
     "Collection": "collection",
     "CollectionWriter": "writer",
     "Manifest": "manifest",
-    "Row": "collection",
-    "RowScore": "collection",
+    "Row": "row",
+    "RowScore": "row",
     "SourceState": "manifest",
 }
 

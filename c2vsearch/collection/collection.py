@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,36 +18,21 @@ from numpy.typing import NDArray
 from c2vsearch import artifacts
 from c2vsearch.collection import layout
 from c2vsearch.collection.manifest import FileEntry, Manifest
+from c2vsearch.collection.row import Row, RowScore
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, IndexNotFound, InvalidConfig
 from c2vsearch.records import Chunk
 
 if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
     from c2vsearch.collection.deletes import Deletes
-    from c2vsearch.collection.manifest import CandidatesEntry, SegmentEntry
+    from c2vsearch.collection.open_segment import OpenSegment
     from c2vsearch.collection.sources import SourceTable
-    from c2vsearch.index.approximate import ApproximateSegment
     from c2vsearch.index.lexical import LexicalIndex
-    from c2vsearch.index.vectors import VectorSegment
     from c2vsearch.shards import Shard
 
 # Up to so many keys the keyword index is asked for them alone; a key costs about as much as half a hit.
 FEW_KEYS = 10_000
 OPEN_SHARDS = 64  # files kept open at a time, however many shards there are
-
-
-class Row(NamedTuple):
-    """A row of a version: the number of its shard in the manifest, and its place in that shard."""
-
-    shard: int
-    row: int
-
-
-class RowScore(NamedTuple):
-    """A row and its score; higher is better."""
-
-    row: Row
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +63,7 @@ class Collection:
         self.manifest = manifest
         self._lock = threading.RLock()
         self._shards: OrderedDict[int, Shard] = OrderedDict()
-        self._segments: dict[int, _OpenSegment] = {}
+        self._segments: dict[int, OpenSegment] = {}
         self._numbers = {entry.name: number for number, entry in enumerate(manifest.shards)}
 
     @classmethod
@@ -105,7 +90,7 @@ class Collection:
             among: Which rows of each shard may be given; none of a shard that is not named. None for all of all.
 
         Raises:
-            InvalidConfig: The query has another shape, or is not finite.
+            InvalidConfig: The query has another shape, or is not finite; or ``among`` is not of this version.
             CorruptFile: A file is missing or damaged.
             MissingDependency: FAISS is not installed.
         """
@@ -114,7 +99,7 @@ class Collection:
             raise InvalidConfig(f"the query has shape {query.shape}; expected ({dim},) of finite numbers")
         query = np.ascontiguousarray(query, dtype=np.float32)
         segments = (self._segment(number) for number in range(len(self.manifest.vectors)))
-        chosen = {self._numbers[name]: mask for name, mask in among.items()} if among is not None else None
+        chosen = self._by_number(among) if among is not None else None
         found = [hit for segment in segments for hit in segment.search(query, k, chosen)]
         return sorted(found, key=lambda hit: (-hit.score, hit.row))[: max(k, 0)]
 
@@ -127,6 +112,7 @@ class Collection:
             among: As in `search_vectors`. Scores are those of a search among all rows.
 
         Raises:
+            InvalidConfig: ``among`` is not of this version.
             CorruptFile: A file is missing or damaged.
             IncompatibleVersion: The terms of the index were made in another way.
         """
@@ -135,16 +121,16 @@ class Collection:
             return []
         if among is None:
             return self._scored(lexical.search(query, k=k))
+        chosen = self._by_number(among)
         matching = sum(int(np.count_nonzero(mask)) for mask in among.values())
         if matching > FEW_KEYS:
-            return self._search_deeper(query, k, among, len(lexical) // matching)
+            return self._search_deeper(query, k, chosen, len(lexical) // matching)
         keys = [layout.lexical_key(name, row) for name, mask in among.items() for row in np.flatnonzero(mask).tolist()]
         return self._scored(lexical.search(query, k=k, among=keys))
 
-    def _search_deeper(self, query: str, k: int, among: Live, rarity: int) -> list[RowScore]:
+    def _search_deeper(self, query: str, k: int, chosen: dict[int, NDArray[np.bool_]], rarity: int) -> list[RowScore]:
         """Ever more hits, until k of them may be given or there are no more."""
         assert self._lexical is not None
-        chosen = {self._numbers[name]: mask for name, mask in among.items()}
         depth = 2 * k * (rarity + 1)
         while True:
             found = self._scored(self._lexical.search(query, k=depth))
@@ -152,6 +138,16 @@ class Collection:
             if len(kept) >= k or len(found) < depth:
                 return kept[: max(k, 0)]
             depth *= 4
+
+    def _by_number(self, among: Live) -> dict[int, NDArray[np.bool_]]:
+        rows = {entry.name: entry.rows for entry in self.manifest.shards}
+        for name, mask in among.items():
+            if mask.shape != (rows.get(name, -1),):
+                raise InvalidConfig(
+                    f"among has {mask.shape} for {name!r}; expected shards of this version, and a truth value for each "
+                    "of their rows"
+                )
+        return {self._numbers[name]: mask for name, mask in among.items()}
 
     def _scored(self, found: Sequence[tuple[str, float]]) -> list[RowScore]:
         """What the keyword index found, as rows; equal scores in order of the rows."""
@@ -352,40 +348,14 @@ class Collection:
             self._refuse_swept()
             raise
 
-    def _segment(self, number: int) -> _OpenSegment:
+    def _segment(self, number: int) -> OpenSegment:
+        from c2vsearch.collection.open_segment import open_segment
+
         with self._lock:
             if number not in self._segments:
-                self._segments[number] = self._open_segment(number)
+                with self._unless_swept():
+                    self._segments[number] = open_segment(self, self.manifest.vectors[number], self._numbers)
             return self._segments[number]
-
-    def _open_segment(self, number: int) -> _OpenSegment:
-        entry = self.manifest.vectors[number]
-        with self._unless_swept():
-            index = self._approximate(entry, entry.candidates) if entry.candidates else self._flat(entry)
-        starts = np.cumsum([0, *entry.rows])
-        live = np.ones(entry.file.rows, dtype=np.bool_)
-        for name, start, end in zip(entry.shards, starts[:-1], starts[1:], strict=True):
-            if name not in self._numbers:
-                live[start:end] = False
-            elif name in self.deletes:
-                live[start + np.fromiter(self.deletes[name], dtype=np.int64)] = False
-        numbers = [self._numbers.get(name, -1) for name in entry.shards]
-        return _OpenSegment(index, starts, numbers, None if live.all() else live)
-
-    def _flat(self, entry: SegmentEntry) -> VectorSegment:
-        from c2vsearch.index.vectors import VectorSegment
-
-        return VectorSegment(self.verified(entry.file), dim=self.manifest.fingerprint.dim, rows=entry.file.rows)
-
-    def _approximate(self, entry: SegmentEntry, made: CandidatesEntry) -> ApproximateSegment:
-        from c2vsearch.index.approximate import ApproximateSegment
-        from c2vsearch.index.candidates import CandidateIndex
-        from c2vsearch.index.rows import RowFile
-
-        dim, rows, path = self.manifest.fingerprint.dim, entry.file.rows, self.root / entry.file.name
-        candidates = CandidateIndex.load(self.verified(made.file), kind=made.kind, dim=dim, rows=rows)
-        file = RowFile(path, size_bytes=entry.file.size_bytes, blocks=made.row_blocks, dim=dim, rows=rows)
-        return ApproximateSegment(candidates, file, few=made.few.setting, many=made.many.setting)
 
     @cached_property
     def _lexical(self) -> LexicalIndex | None:
@@ -405,40 +375,3 @@ class Collection:
         if len(index) != entry.documents:
             raise CorruptFile(f"{self.root / entry.directory} has {len(index)} documents; expected {entry.documents}")
         return index
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenSegment:
-    """A loaded segment, where its shards start in it, their numbers in the version, and which rows count."""
-
-    index: VectorSegment | ApproximateSegment
-    starts: NDArray[np.int64]
-    numbers: list[int]
-    live: NDArray[np.bool_] | None
-
-    def search(
-        self, query: NDArray[np.float32], k: int, among: dict[int, NDArray[np.bool_]] | None = None
-    ) -> list[RowScore]:
-        found = []
-        for position, score in self.index.search(query, k=k, live=self._counting(among)):
-            inside = int(np.searchsorted(self.starts, position, side="right")) - 1
-            found.append(RowScore(Row(self.numbers[inside], position - int(self.starts[inside])), score))
-        return found
-
-    def _counting(self, among: dict[int, NDArray[np.bool_]] | None) -> NDArray[np.bool_] | None:
-        """Which rows may be given, in the order of the segment."""
-        if among is None:
-            return self.live
-        mask = np.ones(int(self.starts[-1]), dtype=np.bool_) if self.live is None else self.live.copy()
-        for number, start, end in zip(self.numbers, self.starts[:-1], self.starts[1:], strict=True):
-            mask[start:end] &= among.get(number, False)
-        return mask
-
-    def cosines(self, rows: Sequence[Row], query: NDArray[np.float32]) -> dict[Row, float]:
-        starts = {shard: int(start) for shard, start in zip(self.numbers, self.starts[:-1], strict=True) if shard >= 0}
-        inside = [row for row in rows if row.shard in starts]
-        if not inside:
-            return {}
-        positions = np.array([starts[row.shard] + row.row for row in inside], dtype=np.int64)
-        scores = (self.index.rows(positions) @ query).clip(-1.0, 1.0)
-        return dict(zip(inside, scores.tolist(), strict=True))

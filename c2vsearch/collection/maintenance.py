@@ -91,7 +91,7 @@ def repair(root: Path | str, *, indexing: IndexingConfig | None = None) -> list[
         damaged = {entry.name: problem for entry in base.manifest.files() if (problem := base.damage(entry))}
         _refuse_what_is_lost(damaged)
         if damaged:
-            _publish_repaired(base, damaged, (indexing or IndexingConfig()).merge_below_rows)
+            _publish_repaired(base, damaged, indexing or IndexingConfig())
         return sorted(damaged)
 
 
@@ -103,7 +103,7 @@ def _refuse_what_is_lost(damaged: dict[str, str]) -> None:
         )
 
 
-def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_rows: int) -> None:
+def _publish_repaired(base: Collection, damaged: dict[str, str], indexing: IndexingConfig) -> None:
     root, manifest = base.root, base.manifest
     whole = [_without_damage(segment, damaged) for segment in manifest.vectors if segment.file.name not in damaged]
     lexical = manifest.lexical
@@ -118,8 +118,8 @@ def _publish_repaired(base: Collection, damaged: dict[str, str], merge_below_row
     live = base.live()
     asking = Asking(root, Collection(root, manifest), manifest.shards, live, dim=manifest.fingerprint.dim, encode=None)
     plan = Plan(
-        spec=manifest.index, dim=manifest.fingerprint.dim, merge_below_rows=merge_below_rows,
-        questions=asking.questions,
+        spec=manifest.index, dim=manifest.fingerprint.dim, merge_below_rows=indexing.merge_below_rows,
+        questions=asking.questions, device=indexing.device,
     )  # fmt: skip
     vectors = planned_segments(root, whole, manifest.shards, live, plan)
     publish(

@@ -28,7 +28,7 @@ from c2vsearch.shards.checked import file_hashes
 
 SUFFIX = ".faiss"
 FLAT = "flat-fp16"
-# A flat segment is loaded whole: this bounds it, at 400 MB for 768 dimensions.
+# A flat segment is hashed whole before it is first used: this bounds what one takes, at 400 MB for 768 dimensions.
 MAX_SEGMENT_ROWS = 262_144
 # A segment is built anew when more than this share of its rows lies in shards that are gone.
 GONE_SHARE = 0.25
@@ -53,7 +53,7 @@ class Plan:
     dim: int
     merge_below_rows: int
     questions: Callable[[], Questions]
-    device: str = "cpu"
+    device: str
     on_build: Callable[[int], None] = lambda rows: None
 
     def exact(self, rows: int) -> bool:

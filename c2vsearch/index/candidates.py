@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch import artifacts
 from c2vsearch.errors import CorruptFile, InvalidConfig
 from c2vsearch.index import gpu
 from c2vsearch.index.engine import faiss_module, threads
@@ -26,7 +25,7 @@ ROWS_PER_CENTRE = 39
 MAP_ABOVE_BYTES = 64_000_000
 _BINARY = "B"
 _CAGRA = re.compile(r"CAGRA([1-9]\d*)")
-_REFINES = re.compile(r",(RFlat|Refine)")
+_REFINES = re.compile(r",(RFlat|Refine)|^IDMap")
 _GRAPH_EFFORTS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 
 
@@ -98,19 +97,11 @@ class CandidateIndex:
         return cls(index, kind=kind, dim=dim)
 
     def save(self, path: Path) -> None:
-        """Write it durably.
-
-        Raises:
-            StorageFull: The disk is full.
-        """
+        """Write it to a file."""
         write = self._faiss.write_index_binary if self._binary else self._faiss.write_index
-
-        def to_file(temporary: Path) -> None:
-            # Through a file of Python's: FAISS does not look at what closing a file returns.
-            with temporary.open("wb") as file:
-                write(self._index, self._faiss.PyCallbackIOWriter(file.write))
-
-        artifacts.write_atomically(path, to_file)
+        # Through a file of Python's: FAISS does not look at what closing a file returns.
+        with path.open("wb") as file:
+            write(self._index, self._faiss.PyCallbackIOWriter(file.write))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -202,7 +193,7 @@ def empty_index(kind: str, dim: int) -> Any:
         return faiss.IndexHNSWCagra(dim, degree // 2, faiss.METRIC_INNER_PRODUCT)
     if _REFINES.search(kind):
         raise InvalidConfig(
-            f"the kind {kind!r} refines; expected one without: candidates are compared by their own rows"
+            f"the kind {kind!r} refines or renumbers rows; expected one without: rows are numbered, and compared, here"
         )
     try:
         if kind.startswith(_BINARY):

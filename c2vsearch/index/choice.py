@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.config import IndexSpec
+from c2vsearch.errors import InvalidConfig
 from c2vsearch.index.calibration import AT, MANY, Queries, nearest, tune
 from c2vsearch.index.candidates import ROWS_PER_CENTRE, CandidateIndex, training_rows
 from c2vsearch.index.gpu import fits, training_bytes, usable_gpus
@@ -82,9 +83,9 @@ def choose(spec: IndexSpec, rows: RowFile, queries: Queries, *, dim: int, device
         device: Where it is built, as `c2vsearch.index.gpu.usable_gpus` reads it.
 
     Raises:
-        InvalidConfig: FAISS makes no index of the kind that was asked for, or there is no such device.
+        InvalidConfig: FAISS makes no index of the kind that was asked for, or makes it on a GPU alone.
     """
-    truth, gpus = nearest(queries, rows.parts()), usable_gpus(device)
+    truth, gpus = nearest(queries, rows.parts()), _gpus_for_building(device)
     best: Chosen | None = None
     fitting = [spec.factory] if spec.factory else _fitting(spec, len(rows), dim)
     for kind in fitting or kinds(len(rows), dim)[:1]:
@@ -110,6 +111,15 @@ def build(
     few, meets = tune(index, rows, queries, truth[:, :AT], target=target)
     many, _ = tune(index, rows, queries, truth[:, :MANY], target=target)
     return Chosen(index, few, many, meets)
+
+
+def _gpus_for_building(device: str) -> tuple[int, ...]:
+    """Those of a device; none, and a warning, where FAISS cannot use it: a model on torch may all the same."""
+    try:
+        return usable_gpus(device)
+    except InvalidConfig as error:
+        warnings.warn(f"the vector index is built on the CPU: {error}", RuntimeWarning, stacklevel=2)
+        return ()
 
 
 def row_bytes(kind: str, dim: int) -> float:

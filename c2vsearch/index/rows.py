@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch import artifacts
 from c2vsearch.errors import CorruptFile, IncompatibleVersion
 from c2vsearch.index.engine import faiss_module
 from c2vsearch.shards.checked import CheckedFile
@@ -26,7 +25,7 @@ READ_ROWS = 4096
 
 
 def write_rows(path: Path, parts: Iterable[NDArray[np.float16]], *, dim: int, rows: int) -> None:
-    """Write rows that come in pieces, durably; one piece is in memory at a time.
+    """Write rows that come in pieces; one piece is in memory at a time.
 
     Args:
         path: Where to.
@@ -35,21 +34,15 @@ def write_rows(path: Path, parts: Iterable[NDArray[np.float16]], *, dim: int, ro
         rows: How many there will be, N.
 
     Raises:
-        StorageFull: The disk is full.
         CorruptFile: The pieces have another number of rows.
     """
-    header = flat_header(dim, rows)
-
-    def write(temporary: Path) -> None:
-        size = 0
-        with temporary.open("wb") as file:
-            file.write(header)
-            for part in parts:
-                size += file.write(np.asarray(part, dtype="<f2").tobytes())
-        if size != 2 * dim * rows:
-            raise CorruptFile(f"{path} was to have {rows} rows of {dim} and got another number; build the index again")
-
-    artifacts.write_atomically(path, write)
+    size = 0
+    with path.open("wb") as file:
+        file.write(flat_header(dim, rows))
+        for part in parts:
+            size += file.write(np.asarray(part, dtype="<f2").tobytes())
+    if size != 2 * dim * rows:
+        raise CorruptFile(f"{path} was to have {rows} rows of {dim} and got another number; build the index again")
 
 
 def flat_header(dim: int, rows: int) -> bytes:

@@ -17,7 +17,8 @@ from c2vsearch.collection.writer import refuse_mismatch
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexSpec, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.errors import IndexNotFound, InvalidConfig, SourceNotFound
-from c2vsearch.index.candidates import empty_index
+from c2vsearch.index.candidates import cagra_degree, empty_index
+from c2vsearch.index.gpu import usable_gpus
 from c2vsearch.indexing.accounting import worth_another_try
 from c2vsearch.indexing.part import Part, part_of
 from c2vsearch.indexing.reading import Cutter
@@ -99,7 +100,7 @@ def prepare(  # noqa: PLR0913  (the same choices as the run)
         )
     if base is not None:
         refuse_mismatch(place, base, model.fingerprint)
-    searched = _settled_spec(base, spec, dim=model.fingerprint.dim)
+    searched = _settled_spec(base, spec, dim=model.fingerprint.dim, device=encoding.device)
     sizes = fitted(chunking or (base.chunking if base else None), model)
     if base is not None and sizes != base.chunking:  # what is cut in another way is so everywhere
         there = {root.path for root in wanted}
@@ -165,11 +166,15 @@ def _settled(root: Root, walking: Walking | None, reading: Reading | None, metad
     )
 
 
-def _settled_spec(base: Manifest | None, spec: Spec | None, *, dim: int) -> IndexSpec:
+def _settled_spec(base: Manifest | None, spec: Spec | None, *, dim: int, device: str) -> IndexSpec:
     """How vectors are searched from now on. A kind that cannot be is refused before anything is embedded."""
     wanted = _amended(base.index if base else IndexSpec(), spec)
     if wanted.factory:
         empty_index(wanted.factory, dim)
+    if cagra_degree(wanted.factory) and not usable_gpus(device):
+        raise InvalidConfig(
+            f"the index is to be of kind {wanted.factory}, which a GPU builds; expected one, or --factory ''"
+        )
     return wanted
 
 

@@ -264,6 +264,12 @@ def on_a_terminal(arguments: list[str], cwd: Path) -> str:
 OWN = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\r")
 
 
+def test_an_explained_search_says_how_well_vectors_are_searched(home: Path) -> None:
+    assert "rows exactly" in run("query", "ferry", "--explain", cwd=home).stderr
+    for quiet in (["--explain", "--mode", "bm25"], []):
+        assert "searched" not in run("query", "ferry", *quiet, cwd=home).stderr
+
+
 def test_hostile_texts_and_names_never_reach_the_terminal_alive(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()

@@ -15,7 +15,7 @@ from c2vsearch.collection.maintenance import compact, repair, restore
 from c2vsearch.collection.manifest import searched
 from c2vsearch.collection.questions import OF_A_SORT
 from c2vsearch.config import IndexingConfig, IndexSpec
-from c2vsearch.errors import CorruptFile
+from c2vsearch.errors import CorruptFile, InvalidConfig
 from c2vsearch.index.exact import exact_search
 from tests.collection.builder import ENCODER, Model, chunks_of, put, writer
 
@@ -184,6 +184,28 @@ def test_only_rows_among_those_allowed_are_given_and_as_many_as_there_are(tmp_pa
                 assert {hit.row for hit in found} <= allowed
     only = {opened.manifest.shards[0].name: np.ones(opened.manifest.shards[0].rows, dtype=np.bool_)}
     assert {hit.row.shard for hit in opened.search_vectors(encode(["apple"])[0], k=9_999, among=only)} == {0}
+
+
+def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
+    build(tmp_path / "i", model())
+    opened = Collection.open(tmp_path / "i")
+    name = opened.manifest.shards[0].name
+    for among in ({"shards/0000000000000000.parquet": np.ones(5, dtype=np.bool_)}, {name: np.ones(3, dtype=np.bool_)}):
+        with pytest.raises(InvalidConfig, match="expected shards of this version"):
+            opened.search_vectors(encode(["apple"])[0], k=3, among=among)
+        with pytest.raises(InvalidConfig, match="expected shards of this version"):
+            opened.search_text("apple", k=3, among=among)
+
+
+def test_a_device_that_faiss_cannot_use_is_told_and_the_cpu_builds(tmp_path: Path) -> None:
+    indexing = IndexingConfig(rows_per_shard=50, device="cuda")
+    with writer(tmp_path / "i", spec=SPEC, indexing=indexing) as target:
+        for chunks in model().values():
+            put(target, chunks)
+        with pytest.warns(RuntimeWarning, match="built on the CPU: device is 'cuda' and FAISS sees 0 GPUs"):
+            target.commit()
+    check(tmp_path / "i", model())
+    assert kinds(tmp_path / "i") == ["IVF8,SQ8"]
 
 
 def test_another_wish_makes_another_index_of_the_same_rows(tmp_path: Path) -> None:

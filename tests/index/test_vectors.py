@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import errno
-import os
 import random
 import sys
 from pathlib import Path
@@ -10,7 +8,7 @@ import faiss
 import numpy as np
 import pytest
 
-from c2vsearch.errors import CorruptFile, MissingDependency, StorageFull
+from c2vsearch.errors import CorruptFile, MissingDependency
 from c2vsearch.index.exact import exact_search
 from c2vsearch.index.rows import flat_header, write_rows
 from c2vsearch.index.vectors import VectorSegment
@@ -103,17 +101,6 @@ def test_the_file_is_the_one_faiss_writes(tmp_path: Path) -> None:
 def test_another_number_of_rows_than_said_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorruptFile, match="to have 21 rows"):
         write_rows(tmp_path / "a.faiss", [rows_of(20)], dim=DIM, rows=21)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_full_disk_leaves_no_half_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageFull):
-        segment(tmp_path, rows_of(20))
-    assert not list(tmp_path.iterdir())
 
 
 def test_without_faiss_the_message_has_the_pip_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,3 +253,20 @@ def test_the_walk_is_configured(docs: Path) -> None:
     assert sources(docs) == {"1.md"}
     assert report.counts == {"added": 1}
     shutil.rmtree(docs)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"factory": "CAGRA32"}, "which a GPU builds"),
+        ({"factory": "x"}, "no index of kind"),
+        ({"target_recall": 2}, "expected more than 0"),
+        ({"recall": 1}, "no setting 'recall'"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_before_anything_is_read(
+    docs: Path, spec: dict[str, object], told: str
+) -> None:
+    with pytest.raises(InvalidConfig, match=told):
+        sync(docs, spec=spec)
+    assert not (docs.parent / "index").exists()
