@@ -14,6 +14,9 @@ from c2vsearch.records import Mode
 DEFAULT_MODEL = "c2v-mini"
 DEFAULT_TASK = "Given a question, retrieve passages that answer it"
 
+GroupBy = Literal["", "file"]
+HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
+
 Precision = Literal["auto", "int8", "fp32", "bf16"]
 PRECISIONS = ("auto", "int8", "fp32", "bf16")
 
@@ -215,6 +218,10 @@ class SearchConfig:
     ``rerank_weight`` the share of the second look in a reranked score; both were chosen over evaluation sets
     together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
 
+    ``diversity``, from 0 to 1, is how much hits have to differ from those before them; ``per_source`` bounds the hits
+    of one file; with ``group_by`` "file" the hits of a file stand together and ``k`` counts files. With ``collapse`` a
+    text that stands in several places is one hit, which knows the others.
+
     >>> SearchConfig(k=0)
     Traceback (most recent call last):
     ...
@@ -229,12 +236,20 @@ class SearchConfig:
     lexical_weight: float = 0.17
     rerank_weight: float = 0.3
     operators: bool = True
+    collapse: bool = True
+    diversity: float = 0.0
+    group_by: GroupBy = ""
+    per_source: int | None = None
 
     def __post_init__(self) -> None:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
         _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
         _expect(self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25")
         _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
-        for name in ("lexical_weight", "rerank_weight"):
+        _expect(self.group_by in ("", "file"), f"group_by is {self.group_by!r}; expected 'file', or '' for none")
+        _expect(
+            self.per_source is None or self.per_source >= 1, f"per_source is {self.per_source}; expected at least 1"
+        )
+        for name in ("lexical_weight", "rerank_weight", "diversity"):
             value = getattr(self, name)
             _expect(0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")

@@ -162,11 +162,23 @@ class StageScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where a chunk stands: its source, what it is in inside of that, its lines and page."""
+
+    source: str
+    member: str
+    start_line: int
+    end_line: int
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that answers a query. ``score``: higher is better; it falls with ``rank``.
+    """A chunk that answers a query. ``score``: higher is better; it falls with ``rank``, unless hits were grouped or
+    made different from each other.
 
     ``highlight`` is the span, within ``text``, of the sentence that answers best; ``file`` is where the source lay when
-    it was indexed.
+    it was indexed; ``repeats`` is where the same words stand as well, of all that was looked at.
     """
 
     rank: int
@@ -187,6 +199,7 @@ class Hit:
     member: str = ""
     kind: str = ""
     metadata: Metadata = field(default_factory=dict, hash=False)
+    repeats: tuple[Location, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.collection.roots import root_of
-from c2vsearch.config import SearchConfig
+from c2vsearch.config import GroupBy, SearchConfig
 from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
 from c2vsearch.rag.assembly import assemble
@@ -75,7 +75,7 @@ class Retriever:
             retriever._check(retriever.encoder)
         return retriever
 
-    def search(
+    def search(  # noqa: PLR0913  (a public door: every argument is a named choice)
         self,
         text: str,
         *,
@@ -85,8 +85,11 @@ class Retriever:
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
         where: Where | None = None,
+        group_by: GroupBy = SearchConfig.group_by,
+        per_source: int | None = None,
+        diversity: float = SearchConfig.diversity,
     ) -> list[Hit]:
-        """The k best chunks for a query, best first.
+        """The k best chunks for a query, best first; a text that stands in several places is one hit.
 
         Args:
             text: The query: words, "phrases" that hits of the keywords must have, and -exclusions that none may have.
@@ -97,12 +100,18 @@ class Retriever:
             candidates: Chunks each leg contributes.
             where: Which chunks may be given: a dict such as ``{"team": "ops", "year": {">=": 2024}}``, the same as
                 text, a `c2vsearch.filters.Filter`, or a ``pyarrow.compute.Expression`` over the columns of the shards.
+            group_by: "file" for hits of a file together, in the order of their best ones; ``k`` counts files then.
+            per_source: Hits of one file, at most; by default any number, and 3 where they are grouped.
+            diversity: From 0 to 1: how much hits have to differ from those before them (maximal marginal relevance).
 
         Raises:
             InvalidQuery: The query is empty, or the filter speaks of what is not there.
             InvalidConfig: A number or mode that cannot be.
         """
-        config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
+        config = SearchConfig(
+            k=k, mode=mode, rerank=rerank, candidates=candidates, group_by=group_by, per_source=per_source,
+            diversity=diversity,
+        )  # fmt: skip
         return self.search_with(text, config, instruction=instruction, where=where)
 
     def search_batch(

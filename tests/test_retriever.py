@@ -168,7 +168,10 @@ def test_what_cannot_be_searched_is_refused(retriever, tmp_path):
 
 def test_more_hits_than_there_are_chunks_is_all_of_them(retriever):
     everything = {chunk.id for chunk in retriever.collection.iter_chunks()}
-    assert {hit.id for hit in retriever.search(QUERY, k=10**12)} == everything
+    hits = retriever.search(QUERY, k=10**12)
+    repeats = [place for hit in hits for place in hit.repeats]
+    assert {hit.id for hit in hits} < everything
+    assert len(hits) + len(repeats) == len(everything)
 
 
 class TokenStates(HashEncoder):

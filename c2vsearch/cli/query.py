@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from c2vsearch.cli.console import json_value, messages, print_json, results
+from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
 from c2vsearch.cli.find_index import At, Place, open_index
-from c2vsearch.config import TASKS, SearchConfig
+from c2vsearch.cli.hits import record, show_hits, shown_path
+from c2vsearch.config import HITS_OF_A_FILE, TASKS, GroupBy, SearchConfig
 from c2vsearch.errors import InvalidConfig
-from c2vsearch.records import Hit, Mode, path_of
-from c2vsearch.terminal import visible, visible_line
+from c2vsearch.records import Mode
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from c2vsearch.collection import Collection
 
 EXAMPLES = """Examples:
@@ -35,7 +32,6 @@ c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags
 c2vsearch query '"renewal date" certificate -draft'
 
 c2vsearch query 'what does "-k" stand for'"""
-SNIPPET_CHARS = 320
 
 
 def query(
@@ -50,6 +46,15 @@ def query(
         bool, typer.Option(help="Look at the best candidates again, token by token.")
     ] = SearchConfig.rerank,
     candidates: Annotated[int, typer.Option(help="Chunks each leg contributes.")] = SearchConfig.candidates,
+    group_by: Annotated[
+        str, typer.Option(metavar="file", help="Hits of a file together; -k counts files then.")
+    ] = SearchConfig.group_by,
+    per_file: Annotated[
+        int | None, typer.Option(help=f"Hits of one file, at most; {HITS_OF_A_FILE} with --group-by.")
+    ] = None,
+    diversity: Annotated[
+        float, typer.Option(help="From 0 to 1: how much hits have to differ from those before them (MMR).")
+    ] = SearchConfig.diversity,
     task: Annotated[str | None, typer.Option(help=f"What the search is for: {', '.join(TASKS)}.")] = None,
     instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
@@ -70,7 +75,10 @@ def query(
     from c2vsearch.retriever import Retriever
 
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
-    config = SearchConfig(k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates)
+    config = SearchConfig(
+        k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
+        group_by=cast(GroupBy, group_by), per_source=per_file,
+    )  # fmt: skip
     retriever = Retriever(open_index(place, at), encoder=model)
     filter = asked_filter(paths, types, since, until, metadata, where)
     selection = retriever.select(filter) if filter is not None else None
@@ -84,9 +92,9 @@ def query(
             sys.stdout.write(json.dumps(record(hit, explain=explain), ensure_ascii=True) + "\n")
     elif files_only:
         for source in dict.fromkeys(hit.source for hit in hits):
-            sys.stdout.write(_path(source) + "\n")
+            sys.stdout.write(shown_path(source) + "\n")
     else:
-        _show(hits, full=full, explain=explain)
+        show_hits(hits, full=full, explain=explain)
         _show_search(retriever.collection, explain=explain and mode != "bm25")
     if selection is not None and not selection.matching:
         raise typer.Exit(1)
@@ -103,19 +111,6 @@ def _show_search(collection: Collection, *, explain: bool) -> None:
         messages().print(f"searched: {line}", style="dim")
 
 
-def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
-    """A hit as JSON. Keys and their order are stable."""
-    fields = {
-        "rank": hit.rank, "score": round(hit.score, 6), "id": hit.id, "path": _path(hit.source),
-        "start_line": hit.start_line, "end_line": hit.end_line, "page": hit.page,
-        "heading_path": list(hit.heading_path), "title": hit.title, "start": hit.start, "end": hit.end,
-        "text": hit.text, "highlight": list(hit.highlight) if hit.highlight else None,
-        "member": hit.member, "kind": hit.kind,
-        "metadata": {key: json_value(value) for key, value in sorted(hit.metadata.items())},
-    }  # fmt: skip
-    return {**fields, "stages": [dataclasses.asdict(stage) for stage in hit.stages]} if explain else fields
-
-
 def _instruction(task: str | None, instruction: str | None) -> str | None:
     if task is not None and instruction is not None:
         raise InvalidConfig("--task and --instruction were both given; expected one of them")
@@ -124,82 +119,6 @@ def _instruction(task: str | None, instruction: str | None) -> str | None:
             f"--task is {task!r}; expected one of {', '.join(TASKS)} (or your own words: --instruction)"
         )
     return TASKS[task] if task is not None else instruction
-
-
-def _path(source: str) -> str:
-    """A path as bytes on the disk spell it where stdout is not a terminal, made safe to look at where it is."""
-    return (
-        visible_line(source)
-        if sys.stdout.isatty()
-        else source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    )
-
-
-def _show(hits: list[Hit], *, full: bool, explain: bool) -> None:
-    from rich.text import Text
-
-    console = results()
-    for hit in hits:
-        place = f"{visible_line(path_of(hit.source, hit.member))}, page {hit.page}" if hit.page else _lines(hit)
-        header = Text(f"{hit.rank:>2}  {hit.score:.3f}  ").append(place, style="bold cyan")
-        if hit.heading_path:
-            header.append("  " + visible_line(" > ".join(hit.heading_path)), style="dim")
-        console.print(header)
-        if explain:
-            stages = " · ".join(f"{stage.stage} {stage.score:.3f} #{stage.rank}" for stage in hit.stages)
-            console.print(Text("    " + stages, style="dim"))
-        body = _snippet(hit, full=full)
-        for line in body.split("\n"):
-            line.rstrip()
-            console.print(Text("    ").append_text(line))
-        console.print()
-
-
-def _lines(hit: Hit) -> str:
-    lines = str(hit.start_line) if hit.start_line == hit.end_line else f"{hit.start_line}-{hit.end_line}"
-    return f"{visible_line(path_of(hit.source, hit.member))}:{lines}"
-
-
-def _snippet(hit: Hit, *, full: bool) -> Text:
-    """The text around its best sentence, which is set off."""
-    from rich.text import Text
-
-    start, end = hit.highlight or (0, 0)
-    if full:
-        first, last = 0, len(hit.text)
-    else:
-        last = min(
-            len(hit.text), max(end, SNIPPET_CHARS if start < SNIPPET_CHARS // 2 else start + SNIPPET_CHARS * 2 // 3)
-        )
-        first = max(0, min(start, last - SNIPPET_CHARS))
-        first, last = (
-            _word_edge(hit.text, first, -1),
-            _word_edge(hit.text, min(last, first + max(SNIPPET_CHARS, end - first)), 1),
-        )
-    start, end = max(start, first), min(max(end, first), last)
-    parts = [(hit.text[first:start], ""), (hit.text[start:end], "bold"), (hit.text[end:last], "")]
-    text = Text("… " if first > 0 else "")
-    for part, style in parts:
-        shown = visible(part) if full else " ".join(visible_line(word) for word in _squeezed(part))
-        text.append(shown, style=style)
-    return text.append(" …" if last < len(hit.text) else "")
-
-
-def _squeezed(part: str) -> list[str]:
-    """Words of a part, with empty words where it began or ended with a space, so that joining keeps the edges."""
-    words = part.split()
-    return ([""] if part[:1].isspace() else []) + words + ([""] if words and part[-1:].isspace() else [])
-
-
-def _word_edge(text: str, place: int, step: int) -> int:
-    """The nearest space from a place on, so that no word is cut; at most 30 characters away."""
-    for distance in range(30):
-        at = place + step * distance
-        if at <= 0 or at >= len(text):
-            return max(0, min(at, len(text)))
-        if text[at].isspace():
-            return at + 1 if step < 0 else at
-    return place
 
 
 def _nothing(chunks: int, mode: str) -> str:

@@ -105,6 +105,7 @@ def run_queries(
     config = SearchConfig(
         k=depth, mode="hybrid" if mode == "rerank" else mode, rerank=mode == "rerank",  # type: ignore[arg-type]
         operators=False,  # questions of a set were not written for this tool
+        collapse=False,  # judgements are of documents, and one that repeats another has its own
     )  # fmt: skip
     names, texts = list(queries), list(queries.values())
     found = retriever.search_batch_with(texts, config, instruction=instruction, highlight=False)

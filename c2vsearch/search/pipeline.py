@@ -1,11 +1,12 @@
-"""One query through the stages: dense and lexical legs, fusion, rerank, hits.
+"""One query through the stages: dense and lexical legs, fusion, rerank, choice, hits.
 
-Every stage only orders what the one before gave it; its score and rank stay with the hit.
+Every stage only orders what the one before gave it, and the last one leaves out. Score and rank of each stay with the
+hit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from c2vsearch.collection import Collection, Row
 from c2vsearch.config import SearchConfig
 from c2vsearch.index.analysis import is_lookup, query_terms
-from c2vsearch.records import Chunk, Hit, StageScore
+from c2vsearch.records import Hit, Location, StageScore
+from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
+from c2vsearch.search.diversity import chosen
 from c2vsearch.search.fusion import USUAL_WORDS, convex, scaled, weighted
 from c2vsearch.search.highlight import Span, best_sentences
 from c2vsearch.search.phrases import keyword_hits, without
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 Scores = dict[Row, float]
 Stages = dict[str, Scores]
+AHEAD = 6  # chunks read beyond k: repetitions take no place of a hit
 
 
 def search(
@@ -38,7 +42,7 @@ def search(
     highlight: bool = True,
     among: Live | None = None,
 ) -> list[Hit]:
-    """The ``config.k`` best chunks for a query.
+    """The ``config.k`` best chunks for a query, or those of as many files.
 
     Args:
         collection: The version to search.
@@ -63,9 +67,11 @@ def search(
     scores = stages[next(reversed(stages))]
     if reranker is not None and scores:
         stages["rerank"], scores = _reranked(collection, text, scores, reranker, config)
-    rows = _best(collection, scores, config.k)
-    sentences = best_sentences([chunk.text for _, chunk in rows], text) if highlight else [None] * len(rows)
-    return _hits(rows, sentences, scores, stages)
+    candidates = in_order(collection, scores, at_once=config.k + AHEAD)
+    found = chosen(collection, collapsed(candidates) if config.collapse else candidates, config)
+    texts = [candidate.chunk.text for candidate in found]
+    sentences = best_sentences(texts, text) if highlight else [None] * len(found)
+    return _hits(found, sentences, stages)
 
 
 def _fused(
@@ -82,16 +88,11 @@ def _fused(
     )  # fmt: skip
 
 
-def _ranked(scores: Mapping[Row, float]) -> list[Row]:
-    """Best first; equal scores in the order of the index, so that a search gives the same answer twice."""
-    return sorted(scores, key=lambda row: (-scores[row], row))
-
-
 def _reranked(
     collection: Collection, query: str, first: Scores, reranker: Reranker, config: SearchConfig
 ) -> tuple[Scores, Scores]:
     """New scores of the first candidates, and of all: the rest stay behind them in their order."""
-    head = _ranked(first)[: config.rerank_candidates]
+    head = ranked(first)[: config.rerank_candidates]
     second = reranker.scores(query, [chunk.embedded_text for chunk in collection.chunks(head)])
     mixed = convex(dict(zip(head, second, strict=True)), {row: first[row] for row in head}, weight=config.rerank_weight)
     # Looked at again: from 1 to 2. The rest: from 0 to 1/2, whatever scale they had before.
@@ -99,48 +100,44 @@ def _reranked(
     return again, {row: score / 2 for row, score in scaled(first).items()} | again
 
 
-def _best(collection: Collection, scores: Scores, k: int) -> list[tuple[Row, Chunk]]:
-    """The k best chunks; equal scores in the order of their ids, what one source repeats only once."""
-    order = _ranked(scores)
-    found: list[tuple[Row, Chunk]] = []
-    seen: set[tuple[str, str, str]] = set()
-    start = 0
-    while start < len(order) and len(found) < k:
-        end = min(start + k, len(order))
-        while end < len(order) and scores[order[end]] == scores[order[end - 1]]:
-            end += 1  # rows of one score are put in order together
-        part = list(zip(order[start:end], collection.chunks(order[start:end]), strict=True))
-        for row, chunk in sorted(part, key=lambda item: (-scores[item[0]], item[1].id)):
-            if (chunk.source, chunk.member, chunk.hash) not in seen:
-                seen.add((chunk.source, chunk.member, chunk.hash))
-                found.append((row, chunk))
-        start = end
-    return found[:k]
-
-
-def _hits(rows: list[tuple[Row, Chunk]], sentences: Sequence[Span | None], scores: Scores, stages: Stages) -> list[Hit]:
-    ranks = {stage: {row: rank for rank, row in enumerate(_ranked(found), start=1)} for stage, found in stages.items()}
+def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: Stages) -> list[Hit]:
+    ranks = {stage: {row: rank for rank, row in enumerate(ranked(scores), start=1)} for stage, scores in stages.items()}
     return [
-        Hit(
-            rank=rank,
-            score=scores[row],
-            id=chunk.id,
-            source=chunk.source,
-            text=chunk.text,
-            start=chunk.start,
-            end=chunk.end,
-            start_line=chunk.start_line,
-            end_line=chunk.end_line,
-            page=chunk.page,
-            heading_path=chunk.heading_path,
-            title=chunk.title,
-            member=chunk.member,
-            kind=chunk.kind,
-            metadata=chunk.metadata,
-            highlight=sentence,
-            stages=tuple(
-                StageScore(stage, found[row], ranks[stage][row]) for stage, found in stages.items() if row in found
+        _hit(
+            rank,
+            candidate,
+            sentence,
+            tuple(
+                StageScore(stage, scores[candidate.row], ranks[stage][candidate.row])
+                for stage, scores in stages.items()
+                if candidate.row in scores
             ),
         )
-        for rank, ((row, chunk), sentence) in enumerate(zip(rows, sentences, strict=True), start=1)
+        for rank, (candidate, sentence) in enumerate(zip(found, sentences, strict=True), start=1)
     ]
+
+
+def _hit(rank: int, candidate: Candidate, sentence: Span | None, stages: tuple[StageScore, ...]) -> Hit:
+    chunk = candidate.chunk
+    return Hit(
+        rank=rank,
+        score=candidate.score,
+        id=chunk.id,
+        source=chunk.source,
+        text=chunk.text,
+        start=chunk.start,
+        end=chunk.end,
+        start_line=chunk.start_line,
+        end_line=chunk.end_line,
+        page=chunk.page,
+        heading_path=chunk.heading_path,
+        title=chunk.title,
+        member=chunk.member,
+        kind=chunk.kind,
+        metadata=chunk.metadata,
+        highlight=sentence,
+        stages=stages,
+        repeats=tuple(
+            Location(each.source, each.member, each.start_line, each.end_line, each.page) for each in candidate.repeats
+        ),
+    )

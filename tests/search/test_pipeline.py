@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.errors import InvalidQuery
 from c2vsearch.records import Chunk
 from c2vsearch.search import search, weighted
+from c2vsearch.search.candidate import TELLING_WORDS
 from c2vsearch.search.query import Query, plain_query
 
 VECTOR = np.ones(4, dtype=np.float32)
@@ -125,11 +127,24 @@ def test_equal_scores_are_in_the_order_of_ids_not_of_rows():
         assert [hit.id for hit in hits] == sorted(names)[:k]
 
 
-def test_a_text_one_source_repeats_is_shown_once_and_a_copy_in_another_source_is_kept():
-    chunks = [chunk(0, text="same"), chunk(1, text="same"), chunk(2, text="same", source="b.md"), chunk(3)]
+def test_a_text_that_stands_in_several_places_is_one_hit_that_knows_them():
+    chunks = [chunk(0, text="Same!"), chunk(1, text="same"), chunk(2, text="same", source="b.md"), chunk(3)]
     index = InMemory(chunks, {0: 0.6, 1: 0.9, 2: 0.5, 3: 0.1}, {})
-    hits = search(index, Query("text"), vector=VECTOR, config=SearchConfig(k=3, mode="dense"))
-    assert [hit.id for hit in hits] == ["0001", "0002", "0003"]
+    hits = search(index, Query("text"), vector=VECTOR, config=SearchConfig(k=2, mode="dense"))
+    assert [hit.id for hit in hits] == ["0001", "0003"]
+    assert [place.source for place in hits[0].repeats] == ["a.md", "b.md"]
+    kept = search(index, Query("text"), vector=VECTOR, config=SearchConfig(k=4, mode="dense", collapse=False))
+    assert [hit.id for hit in kept] == ["0001", "0000", "0002", "0003"]
+    assert not any(hit.repeats for hit in kept)
+
+
+def test_a_short_text_under_another_heading_says_something_else():
+    below = [dataclasses.replace(chunk(n, text="None."), context=f"Chapter {n}") for n in range(2)]
+    long = " ".join(f"word{n}" for n in range(TELLING_WORDS))
+    pages = [dataclasses.replace(chunk(n, text=long), context=f"Chapter {n}") for n in (2, 3)]
+    index = InMemory([*below, *pages], {n: 0.9 - n / 10 for n in range(4)}, {})
+    hits = search(index, Query("text"), vector=VECTOR, config=SearchConfig(mode="dense"))
+    assert [hit.id for hit in hits] == ["0000", "0001", "0002"]
 
 
 def test_no_leg_is_asked_for_more_than_there_is(collection):
