@@ -14,6 +14,8 @@ from c2vsearch.records import Mode
 DEFAULT_MODEL = "c2v-mini"
 DEFAULT_TASK = "Given a question, retrieve passages that answer it"
 
+Fusion = Literal["weighted", "rrf", "minmax", "zscore"]
+FUSIONS = ("weighted", "rrf", "minmax", "zscore")
 GroupBy = Literal["", "file"]
 HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
 
@@ -218,6 +220,9 @@ class SearchConfig:
     ``rerank_weight`` the share of the second look in a reranked score; both were chosen over evaluation sets
     together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
 
+    ``fusion`` makes one list of two: "weighted" (the default), or "rrf", "minmax" or "zscore", for comparison.
+    Hits below ``min_score``, a relevance from 0 to 1, are left out.
+
     ``diversity``, from 0 to 1, is how much hits have to differ from those before them; ``per_source`` bounds the hits
     of one file; with ``group_by`` "file" the hits of a file stand together and ``k`` counts files. With ``collapse`` a
     text that stands in several places is one hit, which knows the others.
@@ -236,10 +241,17 @@ class SearchConfig:
     lexical_weight: float = 0.17
     rerank_weight: float = 0.3
     operators: bool = True
+    fusion: Fusion = "weighted"
+    min_score: float = 0.0
     collapse: bool = True
     diversity: float = 0.0
     group_by: GroupBy = ""
     per_source: int | None = None
+
+    @property
+    def has_usual_scores(self) -> bool:
+        """Whether scores of hybrid search are those that their relevance was measured with."""
+        return self.fusion == "weighted" and self.lexical_weight == SearchConfig.lexical_weight
 
     def __post_init__(self) -> None:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
@@ -250,6 +262,7 @@ class SearchConfig:
         _expect(
             self.per_source is None or self.per_source >= 1, f"per_source is {self.per_source}; expected at least 1"
         )
-        for name in ("lexical_weight", "rerank_weight", "diversity"):
+        _expect(self.fusion in FUSIONS, f"fusion is {self.fusion!r}; expected one of {', '.join(FUSIONS)}")
+        for name in ("lexical_weight", "rerank_weight", "diversity", "min_score"):
             value = getattr(self, name)
             _expect(0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")

@@ -177,6 +177,9 @@ class Hit:
     """A chunk that answers a query. ``score``: higher is better; it falls with ``rank``, unless hits were grouped or
     made different from each other.
 
+    ``relevance`` is the same from 0 to 1: how often hits with such a score were judged right; None where that was not
+    measured, as for other models or for keywords alone. It does not know of reranking.
+
     ``highlight`` is the span, within ``text``, of the sentence that answers best; ``file`` is where the source lay when
     it was indexed; ``repeats`` is where the same words stand as well, of all that was looked at.
     """
@@ -200,6 +203,7 @@ class Hit:
     kind: str = ""
     metadata: Metadata = field(default_factory=dict, hash=False)
     repeats: tuple[Location, ...] = ()
+    relevance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

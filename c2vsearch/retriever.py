@@ -15,14 +15,14 @@ from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.collection.roots import root_of
 from c2vsearch.config import GroupBy, SearchConfig
-from c2vsearch.encoder import Encoder, TokenEncoder, load_encoder
+from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
 from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.records import Hit, Mode
-from c2vsearch.search.pipeline import search
+from c2vsearch.search.pipeline import PLAIN, search
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from c2vsearch.collection.compaction import Live
     from c2vsearch.filters import Selection, Selector, Where
+    from c2vsearch.model.profile import SearchProfile
 
 
 class Retriever:
@@ -88,6 +89,7 @@ class Retriever:
         group_by: GroupBy = SearchConfig.group_by,
         per_source: int | None = None,
         diversity: float = SearchConfig.diversity,
+        min_score: float = SearchConfig.min_score,
     ) -> list[Hit]:
         """The k best chunks for a query, best first; a text that stands in several places is one hit.
 
@@ -103,6 +105,7 @@ class Retriever:
             group_by: "file" for hits of a file together, in the order of their best ones; ``k`` counts files then.
             per_source: Hits of one file, at most; by default any number, and 3 where they are grouped.
             diversity: From 0 to 1: how much hits have to differ from those before them (maximal marginal relevance).
+            min_score: The least relevance of a hit, from 0 to 1: with it, "nothing" can be the answer.
 
         Raises:
             InvalidQuery: The query is empty, or the filter speaks of what is not there.
@@ -110,7 +113,7 @@ class Retriever:
         """
         config = SearchConfig(
             k=k, mode=mode, rerank=rerank, candidates=candidates, group_by=group_by, per_source=per_source,
-            diversity=diversity,
+            diversity=diversity, min_score=min_score,
         )  # fmt: skip
         return self.search_with(text, config, instruction=instruction, where=where)
 
@@ -260,9 +263,14 @@ class Retriever:
     ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
         hits = search(
-            self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight, among=among
-        )
+            self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight, among=among,
+            profile=self._profile(config.mode),
+        )  # fmt: skip
         return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+
+    def _profile(self, mode: Mode) -> SearchProfile:
+        """What the model is known to need; a search for keywords asks no model."""
+        return self.encoder.profile if mode != "bm25" and isinstance(self.encoder, Profiled) else PLAIN
 
     def _file(self, source: str) -> str:
         root = root_of(self.collection.manifest.roots, source)

@@ -20,7 +20,9 @@ SNIPPET_CHARS = 320
 def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
     """A hit as JSON. Keys and their order are stable."""
     fields = {
-        "rank": hit.rank, "score": round(hit.score, 6), "id": hit.id, "path": shown_path(hit.source),
+        "rank": hit.rank, "score": round(hit.score, 6),
+        "relevance": None if hit.relevance is None else round(hit.relevance, 4),
+        "id": hit.id, "path": shown_path(hit.source),
         "start_line": hit.start_line, "end_line": hit.end_line, "page": hit.page,
         "heading_path": list(hit.heading_path), "title": hit.title, "start": hit.start, "end": hit.end,
         "text": hit.text, "highlight": list(hit.highlight) if hit.highlight else None,
@@ -53,7 +55,8 @@ def show_hits(hits: list[Hit], *, full: bool, explain: bool) -> None:
 
     console = results()
     for hit in hits:
-        header = Text(f"{hit.rank:>2}  {hit.score:.3f}  ").append(_place(hit), style="bold cyan")
+        shown = f"{hit.score:.3f}" if hit.relevance is None else f"{hit.relevance:.2f}"
+        header = Text(f"{hit.rank:>2}  {shown}  ").append(place_of(hit), style="bold cyan")
         if hit.heading_path:
             header.append("  " + visible_line(" > ".join(hit.heading_path)), style="dim")
         console.print(header)
@@ -76,10 +79,11 @@ def _repeats(places: Sequence[Location]) -> str:
     'also in b.md:3-9 and 1 more'
     """
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return f"also in {_place(places[0])}{more}"
+    return f"also in {place_of(places[0])}{more}"
 
 
-def _place(hit: Hit | Location) -> str:
+def place_of(hit: Hit | Location) -> str:
+    """Path and page, or path and lines, safe to show."""
     path = visible_line(path_of(hit.source, hit.member))
     if hit.page:
         return f"{path}, page {hit.page}"

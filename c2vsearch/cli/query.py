@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated, cast
@@ -11,10 +12,10 @@ import typer
 from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
 from c2vsearch.cli.find_index import At, Place, open_index
-from c2vsearch.cli.hits import record, show_hits, shown_path
-from c2vsearch.config import HITS_OF_A_FILE, TASKS, GroupBy, SearchConfig
+from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
+from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, SearchConfig
 from c2vsearch.errors import InvalidConfig
-from c2vsearch.records import Mode
+from c2vsearch.records import Hit, Mode
 
 if TYPE_CHECKING:
     from c2vsearch.collection import Collection
@@ -55,6 +56,12 @@ def query(
     diversity: Annotated[
         float, typer.Option(help="From 0 to 1: how much hits have to differ from those before them (MMR).")
     ] = SearchConfig.diversity,
+    min_score: Annotated[
+        float, typer.Option(help="Only hits of this relevance, from 0 to 1: the number each hit is shown with.")
+    ] = SearchConfig.min_score,
+    fusion: Annotated[
+        str, typer.Option(help=f"How both legs become one list: {', '.join(FUSIONS)}.")
+    ] = SearchConfig.fusion,
     task: Annotated[str | None, typer.Option(help=f"What the search is for: {', '.join(TASKS)}.")] = None,
     instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
@@ -77,7 +84,7 @@ def query(
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
-        group_by=cast(GroupBy, group_by), per_source=per_file,
+        group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
     )  # fmt: skip
     retriever = Retriever(open_index(place, at), encoder=model)
     filter = asked_filter(paths, types, since, until, metadata, where)
@@ -99,7 +106,14 @@ def query(
     if selection is not None and not selection.matching:
         raise typer.Exit(1)
     if not hits:
-        messages().print(_nothing(retriever.collection.manifest.counts.get("chunks", 0), mode), style="dim")
+        below = min_score > 0 and retriever.search_with(
+            text,
+            dataclasses.replace(config, k=1, min_score=0.0),
+            instruction=_instruction(task, instruction),
+            where=filter,
+        )
+        chunks = retriever.collection.manifest.counts.get("chunks", 0)
+        messages().print(_below(below[0], min_score) if below else _nothing(chunks, mode), style="dim")
         raise typer.Exit(1)
 
 
@@ -119,6 +133,11 @@ def _instruction(task: str | None, instruction: str | None) -> str | None:
             f"--task is {task!r}; expected one of {', '.join(TASKS)} (or your own words: --instruction)"
         )
     return TASKS[task] if task is not None else instruction
+
+
+def _below(hit: Hit, min_score: float) -> str:
+    """What would have been shown with a lower threshold."""
+    return f"nothing reaches --min-score {min_score:g}; the nearest is {place_of(hit)} with {hit.relevance or 0:.2f}"
 
 
 def _nothing(chunks: int, mode: str) -> str:

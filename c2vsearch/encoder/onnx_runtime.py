@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from c2vsearch.encoder.windows import encode_in_windows
 from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model.checkpoint import graph_path, revision
+from c2vsearch.model.profile import SearchProfile, read_profile
 from c2vsearch.model.spec import read_spec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
 from c2vsearch.model.truncation import truncate, unit_rows
@@ -56,6 +58,11 @@ class OnnxEncoder:
         if self._fingerprint is None:
             self._fingerprint = self.spec.fingerprint(revision(self._folder), dim=self.dim, precision=self.precision)
         return self._fingerprint
+
+    @cached_property
+    def profile(self) -> SearchProfile:
+        """What searching with the model was found to need."""
+        return read_profile(self._folder)
 
     def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> Rows:
         """Shape: (Q, D)."""

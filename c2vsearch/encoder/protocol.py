@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Fingerprint
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ class Encoder(Protocol):
 
     def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode documents, without an instruction. Shape: (N, D)."""
+
+
+@runtime_checkable
+class Profiled(Protocol):
+    """An encoder that knows what searching with it was found to need."""
+
+    @property
+    def profile(self) -> SearchProfile:
+        """Measured with the model."""
 
 
 @runtime_checkable

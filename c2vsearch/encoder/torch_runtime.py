@@ -7,6 +7,7 @@ as large on the device as one of short texts. A batch the device cannot hold is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from c2vsearch.encoder.windows import encode_in_windows
 from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.model.checkpoint import load, revision
+from c2vsearch.model.profile import SearchProfile, read_profile
 from c2vsearch.model.spec import ModelSpec, read_spec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
 from c2vsearch.model.truncation import truncate, unit_rows
@@ -71,6 +73,11 @@ class TorchEncoder:
         if self._fingerprint is None:
             self._fingerprint = self.spec.fingerprint(revision(self._folder), dim=self.dim, precision=self.precision)
         return self._fingerprint
+
+    @cached_property
+    def profile(self) -> SearchProfile:
+        """What searching with the model was found to need."""
+        return read_profile(self._folder)
 
     def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> Rows:
         """Shape: (Q, D)."""

@@ -6,6 +6,7 @@ hit.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 from c2vsearch.collection import Collection, Row
 from c2vsearch.config import SearchConfig
 from c2vsearch.index.analysis import is_lookup, query_terms
+from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Hit, Location, StageScore
 from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
 from c2vsearch.search.diversity import chosen
-from c2vsearch.search.fusion import USUAL_WORDS, convex, scaled, weighted
+from c2vsearch.search.fusion import combined, convex, scaled, weighted
 from c2vsearch.search.highlight import Span, best_sentences
 from c2vsearch.search.phrases import keyword_hits, without
 from c2vsearch.search.query import Query
+from c2vsearch.search.relevance import relevances, relevant
 from c2vsearch.search.rerank import Reranker
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 Scores = dict[Row, float]
 Stages = dict[str, Scores]
+PLAIN = SearchProfile()
 AHEAD = 6  # chunks read beyond k: repetitions take no place of a hit
 
 
@@ -41,6 +45,7 @@ def search(
     reranker: Reranker | None = None,
     highlight: bool = True,
     among: Live | None = None,
+    profile: SearchProfile = PLAIN,
 ) -> list[Hit]:
     """The ``config.k`` best chunks for a query, or those of as many files.
 
@@ -53,38 +58,45 @@ def search(
         reranker: Looks again at the first ``config.rerank_candidates``; None for no second look.
         highlight: Look for the best sentence of each hit; it is most of the time a search of many hits takes.
         among: Which rows of each shard may be given, by either leg; None for all.
+        profile: What searching with the model was found to need.
+
+    Raises:
+        InvalidConfig: ``config.min_score`` is asked of scores whose relevance is not known.
     """
     # No more than there is: the keyword index sets room aside for as many as are asked for.
     depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
     among, text = without(collection, query.excluded, among), query.text
     stages: Stages = {}
+    if vector is not None and config.mode == "hybrid":
+        vector = profile.beside_keywords(vector)
     if config.mode != "bm25" and vector is not None:
         stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among))
     if config.mode != "dense":
         stages["bm25"] = dict(keyword_hits(collection, text, query.phrases, k=depth, among=among))
     if config.mode == "hybrid" and vector is not None:
         stages["fused"] = _fused(collection, text, vector, stages, config)
-    scores = stages[next(reversed(stages))]
+    relevance = relevances(stages[next(reversed(stages))], config, profile)
+    scores = relevant(stages[next(reversed(stages))], relevance, config)
     if reranker is not None and scores:
         stages["rerank"], scores = _reranked(collection, text, scores, reranker, config)
     candidates = in_order(collection, scores, at_once=config.k + AHEAD)
     found = chosen(collection, collapsed(candidates) if config.collapse else candidates, config)
     texts = [candidate.chunk.text for candidate in found]
     sentences = best_sentences(texts, text) if highlight else [None] * len(found)
-    return _hits(found, sentences, stages)
+    return _hits(found, sentences, stages, relevance)
 
 
 def _fused(
     collection: Collection, query: str, vector: NDArray[np.float32], stages: Stages, config: SearchConfig
 ) -> Scores:
     """Both legs as one, with the true cosine of what only the lexical leg found."""
+    if config.fusion != "weighted":
+        return combined(stages["dense"], stages["bm25"], config.fusion)
     only_lexical = [row for row in stages["bm25"] if row not in stages["dense"]]
     cosines = stages["dense"] | dict(zip(only_lexical, collection.cosines(only_lexical, vector), strict=True))
-    # Who looks up a name means that word: few words say little in a question, but everything here.
-    words = USUAL_WORDS if is_lookup(query) else sum(query_terms(query).values())
     return weighted(
-        cosines, stages["bm25"], lexical_weight=config.lexical_weight, words=words,
-        ceiling=collection.text_ceiling(query),
+        cosines, stages["bm25"], lexical_weight=config.lexical_weight, words=sum(query_terms(query).values()),
+        ceiling=collection.text_ceiling(query), lookup=is_lookup(query),
     )  # fmt: skip
 
 
@@ -100,14 +112,13 @@ def _reranked(
     return again, {row: score / 2 for row, score in scaled(first).items()} | again
 
 
-def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: Stages) -> list[Hit]:
+def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: Stages, relevance: Scores) -> list[Hit]:
     ranks = {stage: {row: rank for rank, row in enumerate(ranked(scores), start=1)} for stage, scores in stages.items()}
     return [
-        _hit(
-            rank,
-            candidate,
-            sentence,
-            tuple(
+        dataclasses.replace(
+            _hit(rank, candidate, sentence),
+            relevance=relevance.get(candidate.row),
+            stages=tuple(
                 StageScore(stage, scores[candidate.row], ranks[stage][candidate.row])
                 for stage, scores in stages.items()
                 if candidate.row in scores
@@ -117,7 +128,7 @@ def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: 
     ]
 
 
-def _hit(rank: int, candidate: Candidate, sentence: Span | None, stages: tuple[StageScore, ...]) -> Hit:
+def _hit(rank: int, candidate: Candidate, sentence: Span | None) -> Hit:
     chunk = candidate.chunk
     return Hit(
         rank=rank,
@@ -136,7 +147,6 @@ def _hit(rank: int, candidate: Candidate, sentence: Span | None, stages: tuple[S
         kind=chunk.kind,
         metadata=chunk.metadata,
         highlight=sentence,
-        stages=stages,
         repeats=tuple(
             Location(each.source, each.member, each.start_line, each.end_line, each.page) for each in candidate.repeats
         ),

@@ -64,7 +64,7 @@ def test_json_is_stable(home: Path) -> None:
     done = run("query", "ferry", "-k", "2", "--json", "--explain", cwd=home)
     hits = json.loads(done.stdout)
     assert list(hits[0]) == [
-        "rank", "score", "id", "path", "start_line", "end_line", "page", "heading_path", "title", "start", "end", "text",
+        "rank", "score", "relevance", "id", "path", "start_line", "end_line", "page", "heading_path", "title", "start", "end", "text",
         "highlight", "member", "kind", "metadata", "repeats", "stages",
     ]  # fmt: skip
     assert (hits[0]["path"], hits[0]["start_line"], hits[0]["heading_path"]) == ("ferry.md", 1, ["Ferries", "Times"])

@@ -20,10 +20,6 @@ from tests.quality.slices import FOLDER, MEASURE, MODES, NAMES, comparisons, is_
 pytest.importorskip("ir_measures")
 
 # Sets on which the default is below a leg, with the figures; to be taken out here when it no longer is.
-KNOWN_BELOW = {
-    "paraphrase": "dense 0.8485, hybrid 0.8204, p = 0.040: chance words of wrong documents outweigh the cosine"
-}
-
 MOST_BYTES = 700_000
 LANGUAGES = set("de fr es it pt nl pl ru el tr ar hi zh ja ko th".split())
 SCRIPTS = {"LATIN", "CYRILLIC", "GREEK", "ARABIC", "DEVANAGARI", "CJK", "HIRAGANA", "HANGUL", "THAI"}
@@ -48,12 +44,7 @@ def words(text):
     return len(UNSPACED.sub(" ", text).split()) + unspaced // 2
 
 
-def known(name):
-    below = pytest.mark.xfail(strict=True, reason=KNOWN_BELOW.get(name, ""))
-    return pytest.param(name, marks=[below] if name in KNOWN_BELOW else [])
-
-
-@pytest.mark.parametrize("name", [known(name) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_hybrid_is_not_below_a_leg(measured, name):
     below = {leg: found for leg, found in comparisons(measured[name]).items() if is_below(found)}
     assert not below, {mode: measured[name][mode].mean(MEASURE) for mode in MODES}

@@ -78,7 +78,7 @@ def falls(hits):
 def test_each_mode_gives_the_order_of_its_scores(collection):
     cosines = {**dict.fromkeys(collection._lexical, 0.1), **collection._dense}
     weight = SearchConfig.lexical_weight
-    fused = weighted(cosines, collection._lexical, lexical_weight=weight, words=5, ceiling=20.0)
+    fused = weighted(cosines, collection._lexical, lexical_weight=weight, words=1, ceiling=20.0, lookup=True)
     for mode, scores in (("dense", collection._dense), ("bm25", collection._lexical), ("hybrid", fused)):
         hits = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(mode=mode))
         expected = sorted(scores, key=lambda number: (-scores[number], number))
