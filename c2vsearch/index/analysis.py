@@ -26,6 +26,7 @@ from c2vsearch.records import Chunk
 ANALYSIS = "words-nfkc-stem-by-language-fold-cjk-bigrams-3"
 MAX_QUERY_TERMS = 512
 LOOKUP_WORDS = 3
+CACHED_WORDS = 1 << 16
 MAX_WORD_BYTES = 129  # the hex digits of a SHA-512 are still a word; a longer run is data, not language
 
 Word = tuple[tuple[str, str], ...]  # what a word of a query is in each language: (language, term)
@@ -38,14 +39,24 @@ _STEMMERS = {
 LANGUAGES = (*_STEMMERS, NO_STEMS)
 # English has the list that its questions were measured with; for these five tantivy has none.
 _OWN_LIST_ONLY = frozenset(("ar", "el", "en", "ro", "ta", "tr"))
+# Words whose stems tell one version of the stemmers from another.
+_PROBES = (
+    "ferries running generously Häuser Muenchen Versicherungen chevaux établissements amoureuse naciones "
+    "educacion cantando informações navios traghetti libertà scholen huizen færgerne bøkene färjorna kirjoissa "
+    "házakban asigurărilor kitaplarımız ışıklar βιβλιοθήκες книгами الكتابات மரங்கள்"
+)
 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 
-# Characters that may be marks, or of a script that has some: all but Latin, Greek and Cyrillic letters and punctuation.
-_MARKED = re.compile("[^\x00-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]")
+# Whatever may be a mark: all but Latin, Greek, Cyrillic, Arabic, Kana, Han, Hangul, and punctuation.
+_MARKED = re.compile(
+    "[^\x00-\u02ff\u0370-\u0482\u048a-\u052f\u060c\u061b\u061f-\u064a\u0660-\u066f\u0671-\u06d5\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf"
+    "\u3000-\u3007\u3041-\u3096\u30a1-\u30fe\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e]"
+)
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")  # Latin letters
 
 
 def prepared(text: str, *, language: str = USUAL) -> str:
@@ -67,7 +78,7 @@ def _spaced(text: str) -> str:
 def _folded(text: str, language: str) -> str:
     if language == "tr":  # where a capital I has no dot, and a capital \u0130 is its other letter
         text = text.replace("I", "\u0131").replace("\u0130", "i")
-    return text.casefold()
+    return text.casefold().replace("i\u0307", "i")  # what becomes of a capital \u0130 elsewhere
 
 
 def _bigrams(match: re.Match[str]) -> str:
@@ -82,7 +93,23 @@ def terms_of(text: str, *, language: str = USUAL) -> list[str]:
     >>> terms_of("How do the Ferries run?"), terms_of("Die alten Häuser", language="de")
     (['how', 'do', 'the', 'ferri', 'run'], ['die', 'alt', 'haus'])
     """
-    return list(_terms(language, plain=_is_plain(text)).analyze(prepared(text, language=language)))
+    return [_stem(word, language) for word in _prepared_words(text, language)]
+
+
+def indexed_terms(text: str, *, language: str) -> list[str]:
+    """The terms a text is found by: its own, and what its accented words become when they are typed without accents.
+
+    Endings are often known by their accents, so that the two may have other stems.
+
+    >>> indexed_terms("la sécurité", language="fr"), terms_of("securite", language="fr")
+    (['la', 'secur', 'securit'], ['securit'])
+    """
+    return [form for word in _prepared_words(text, language) for form in _forms(word, language)]
+
+
+def unaccented(text: str) -> str:
+    """A text with its Latin letters as they are without accents."""
+    return " ".join(_accents_off().analyze(_spaced(text)))
 
 
 def tagged(terms: Sequence[str], *, language: str) -> str:
@@ -147,14 +174,14 @@ def is_lookup(text: str) -> bool:
 @functools.cache
 def analysis_name() -> str:
     """`ANALYSIS` and a digest of what the engine's stemmers do, which may change with its version."""
-    stems = [terms_of(words, language=language) for language, words in STEMMED.items()]
+    stems = [terms_of(f"{_PROBES} {words}", language=language) for language, words in STEMMED.items()]
     return f"{ANALYSIS}-{hashlib.sha256(repr(stems).encode()).hexdigest()[:8]}"
 
 
 def _in_language(words: Sequence[str], language: str, stopped: Sequence[bool] | None) -> list[tuple[str, str] | None]:
     """Each word as a term of a language, None for stop words; nothing is stopped when ``stopped`` is None."""
     folded = [_folded(word, language) for word in words]
-    terms = [(language, term) for term in _stems(language).analyze(" ".join(folded))]
+    terms = [(language, _stem(word, language)) for word in folded]
     if stopped is None:
         return list(terms)
     own = _stop_words(words, language)
@@ -178,30 +205,55 @@ def _listed(language: str) -> frozenset[str]:
 
 def _spelled(text: str) -> list[str]:
     """The words of a text as they are written."""
-    return list(_words(plain=_is_plain(text)).analyze(_spaced(text)))
+    return list(_words(text).analyze(_spaced(text)))
 
 
-def _is_plain(text: str) -> bool:
-    return text.isascii() or not _MARKED.search(text)
+def _prepared_words(text: str, language: str) -> list[str]:
+    return list(_words(text).analyze(prepared(text, language=language)))
+
+
+@functools.lru_cache(maxsize=CACHED_WORDS)
+def _forms(word: str, language: str) -> tuple[str, ...]:
+    term = _stem(word, language)
+    if language in (USUAL, NO_STEMS) or not _ACCENTED.search(word):
+        return (term,)
+    plain = _stem(unaccented(word), language)
+    return (term,) if plain == term else (term, plain)
+
+
+@functools.lru_cache(maxsize=CACHED_WORDS)
+def _stem(word: str, language: str) -> str:
+    return str(_stemmer(language).analyze(word)[0])
+
+
+def _words(text: str) -> Any:
+    """The tokenizer for a text: both cut it alike, but the quick one would cut words at marks."""
+    return _word_tokenizer(quick=text.isascii() or not _MARKED.search(text))
 
 
 @functools.cache
-def _words(*, plain: bool) -> Any:
-    """Text to words."""
-    return _word_builder(plain=plain).build()
-
-
-@functools.cache
-def _terms(language: str, *, plain: bool) -> Any:
-    """Prepared text to the terms of a language."""
-    return _stemmed(_word_builder(plain=plain), language)
-
-
-@functools.cache
-def _stems(language: str) -> Any:
-    """Words with spaces between to as many terms."""
+def _word_tokenizer(*, quick: bool) -> Any:
     engine = tantivy()
-    return _stemmed(engine.TextAnalyzerBuilder(engine.Tokenizer.whitespace()), language)
+    words = engine.Tokenizer.simple() if quick else engine.Tokenizer.regex(r"[\p{Alphabetic}\p{M}\p{N}]+")
+    return engine.TextAnalyzerBuilder(words).filter(engine.Filter.remove_long(MAX_WORD_BYTES)).build()
+
+
+@functools.cache
+def _stemmer(language: str) -> Any:
+    """A word to its stem. Accents tell endings apart; in English, where many words have lost theirs, they go first."""
+    engine = tantivy()
+    word = engine.TextAnalyzerBuilder(engine.Tokenizer.raw())
+    if language == NO_STEMS:
+        return word.filter(engine.Filter.ascii_fold()).build()
+    steps = engine.Filter.stemmer(_STEMMERS[language]), engine.Filter.ascii_fold()
+    first, second = reversed(steps) if language == USUAL else steps
+    return word.filter(first).filter(second).build()
+
+
+@functools.cache
+def _accents_off() -> Any:
+    engine = tantivy()
+    return engine.TextAnalyzerBuilder(engine.Tokenizer.whitespace()).filter(engine.Filter.ascii_fold()).build()
 
 
 @functools.cache
@@ -209,23 +261,6 @@ def _without_stop_words(language: str) -> Any:
     engine = tantivy()
     words = engine.TextAnalyzerBuilder(engine.Tokenizer.whitespace())
     return words.filter(engine.Filter.stopword(_STEMMERS[language])).build()
-
-
-def _stemmed(words: Any, language: str) -> Any:
-    """Accents tell endings apart, in all languages but English, where words often have lost theirs."""
-    steps = tantivy().Filter
-    if language == NO_STEMS:
-        return words.filter(steps.ascii_fold()).build()
-    stemmer = steps.stemmer(_STEMMERS[language])
-    order = (steps.ascii_fold(), stemmer) if language == USUAL else (stemmer, steps.ascii_fold())
-    return words.filter(order[0]).filter(order[1]).build()
-
-
-def _word_builder(*, plain: bool) -> Any:
-    engine = tantivy()
-    # The simple one is four times as fast, but cuts words at marks.
-    words = engine.Tokenizer.simple() if plain else engine.Tokenizer.regex(r"[\p{Alphabetic}\p{M}\p{N}]+")
-    return engine.TextAnalyzerBuilder(words).filter(engine.Filter.remove_long(MAX_WORD_BYTES))
 
 
 def tantivy() -> ModuleType:

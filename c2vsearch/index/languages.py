@@ -16,13 +16,14 @@ NO_STEMS = "xx"  # all languages without a stemmer here
 
 GLANCE, LOOK = 200, 1200  # characters: enough for most texts, and the most that is looked at
 SURE, CLEAR = 5.0, 2.0  # at a glance: the least score, and how many times the second best
-ONE_LETTER = 0.5
+ONE_LETTER = 0.3
 LEAST, LEAST_SHARE = 1.0, 0.05  # the least score of a language that is not the usual one; a share of the words
 AHEAD = 1.2  # times the usual one
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(f"[{''.join(LETTERS)}]")
 # Of scripts that tell a language: how many of their letters say as much as a word.
+_OTHER_SCRIPT = re.compile("[\u0370-\u03ff\u0600-\u06ff\u0b80-\u0bff\u1f00-\u1fff]")
 _SCRIPTS = [
     ("el", re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), 5),
     ("ta", re.compile("[\u0b80-\u0bff]"), 5),
@@ -58,7 +59,8 @@ def _scores(text: str) -> tuple[dict[str, float], int]:
     scores: dict[str, float] = {}
     if not text.isascii():
         told += [telling[letter] for letter in set(_LETTER.findall(lower))]
-        scores = {language: len(script.findall(lower)) / letters for language, script, letters in _SCRIPTS}
+    if _OTHER_SCRIPT.search(text):
+        scores = {language: len(script.findall(text)) / letters for language, script, letters in _SCRIPTS}
     for languages in told:
         for language, weight in languages:
             scores[language] = scores.get(language, 0.0) + weight
@@ -79,6 +81,9 @@ def _telling() -> dict[str, tuple[tuple[str, float], ...]]:
             for word in words.split():
                 speaks.setdefault(word, set()).add(language)
     return {
-        word: tuple((name, len(names) ** -0.5 * (ONE_LETTER if len(word) == 1 and word not in LETTERS else 1.0)) for name in sorted(names))
+        word: tuple(
+            (name, len(names) ** -0.5 * (ONE_LETTER if len(word) == 1 and word not in LETTERS else 1.0))
+            for name in sorted(names)
+        )
         for word, names in speaks.items()
     }

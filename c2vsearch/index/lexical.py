@@ -19,7 +19,16 @@ from typing import Any
 
 from c2vsearch.artifacts import read_json, storage_errors, sync_directory, sync_file
 from c2vsearch.errors import C2VSearchError, CorruptFile
-from c2vsearch.index.analysis import LANGUAGES, Word, language_of_chunk, query_words, tagged, tantivy, terms_of
+from c2vsearch.index.analysis import (
+    LANGUAGES,
+    Word,
+    indexed_terms,
+    language_of_chunk,
+    query_words,
+    tagged,
+    tantivy,
+    terms_of,
+)
 from c2vsearch.records import Chunk
 
 # Title and headings are part of the text that is searched, and count a little more than the rest.
@@ -100,7 +109,9 @@ class LexicalIndex:
                 where = files[0].parent if files else place
                 raise CorruptFile(f"{where} cannot be read by tantivy: {str(error)[:120]}") from error
         # Deleted documents count in the statistics of BM25 until they are merged away.
-        self._counted = sum(segment["max_doc"] for path in files if path.name == "meta.json" for segment in _segments(path))
+        self._counted = sum(
+            segment["max_doc"] for path in files if path.name == "meta.json" for segment in _segments(path)
+        )
         held = [language for language in LANGUAGES if self._searcher.doc_freq("language", language)]
         self.languages = tuple(held)
 
@@ -212,8 +223,8 @@ def _change(directory: Path, added: Iterable[tuple[str, Chunk]], removed: Iterab
 
 def _document(key: str, chunk: Chunk) -> Any:
     language = language_of_chunk(chunk)
-    head = tagged(terms_of(" ".join((chunk.title, *chunk.heading_path)), language=language), language=language)
-    text = tagged(terms_of(chunk.text, language=language), language=language)
+    head = tagged(indexed_terms(" ".join((chunk.title, *chunk.heading_path)), language=language), language=language)
+    text = tagged(indexed_terms(chunk.text, language=language), language=language)
     document = tantivy().Document()
     document.add_text("key", key)
     document.add_text("language", language)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from c2vsearch.chunking.sentences import sentence_spans
-from c2vsearch.index.analysis import Word, query_words, terms_of
+from c2vsearch.index.analysis import Word, indexed_terms, query_words
 from c2vsearch.index.languages import language_of
 
 Span = tuple[int, int]
@@ -37,7 +37,7 @@ def _sentences(text: str, language: str, words: Iterable[Word]) -> list[tuple[Sp
         return []
     found = []
     for start, end in sentence_spans(text):
-        terms = set(terms_of(text[start:end], language=language))
+        terms = set(indexed_terms(text[start:end], language=language))
         found.append(((start, end), [word for term, word in wanted.items() if term in terms]))
     return found
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from c2vsearch.collection import Collection, Row, RowScore
-from c2vsearch.index.analysis import language_of_chunk, terms_of
+from c2vsearch.index.analysis import language_of_chunk, terms_of, unaccented
 from c2vsearch.records import Chunk
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def has_phrase(chunk: Chunk, phrase: str) -> bool:
     language = language_of_chunk(chunk)
     wanted = terms_of(phrase, language=language)
     parts = (chunk.text, chunk.title, *chunk.heading_path)
-    return any(_runs(terms_of(part, language=language), wanted) for part in parts)
+    return any(_runs(terms_of(spelled, language=language), wanted) for part in parts for spelled in _spellings(part))
 
 
 def without(collection: Collection, excluded: Sequence[str], among: Live | None) -> Live | None:
@@ -96,6 +96,11 @@ def _having_words(collection: Collection, phrases: Sequence[str], among: Live | 
         if name in left:
             left[name][row.row] = allowed[name][row.row]
     return left
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    """A text as it is, and as it is typed without accents."""
+    return (text,) if text.isascii() else (text, unaccented(text))
 
 
 def _runs(terms: Sequence[str], wanted: Sequence[str]) -> bool:
