@@ -359,16 +359,17 @@ class Collection:
 
     @cached_property
     def _lexical(self) -> LexicalIndex | None:
-        from c2vsearch.index.analysis import ANALYSIS
+        from c2vsearch.index.analysis import analysis_name
         from c2vsearch.index.lexical import LexicalIndex
 
         entry = self.manifest.lexical
         if entry is None:
             return None
-        if entry.analysis != ANALYSIS:
+        if entry.analysis != analysis_name():
             raise IncompatibleVersion(
                 f"the keyword index of {self.root} was made with the analysis {entry.analysis!r}; this version of "
-                f"c2vsearch uses {ANALYSIS!r}: build the index again with --rebuild"
+                f"c2vsearch uses {analysis_name()!r}: the next `c2vsearch index` makes it anew, and embeds nothing "
+                "again; until then search with --mode dense"
             )
         with self._unless_swept():
             index = LexicalIndex([self.verified(file) for file in entry.files])

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from c2vsearch.collection import layout
 from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.compaction import Live, open_entry
-from c2vsearch.collection.manifest import FileEntry, LexicalEntry, ShardEntry, describe
+from c2vsearch.collection.manifest import FileEntry, LexicalEntry, Manifest, ShardEntry, describe
 from c2vsearch.index import lexical
-from c2vsearch.index.analysis import ANALYSIS
+from c2vsearch.index.analysis import analysis_name
 from c2vsearch.records import Chunk
 
 
@@ -28,7 +28,7 @@ def next_keywords(
     deleted ones: they take room and still count in the statistics.
     """
     previous = before.manifest.lexical if before else None
-    if before is None or previous is None or previous.analysis != ANALYSIS:
+    if before is None or previous is None or words_changed(before.manifest):
         return _write(root, [], shards, live, removed=[], version=version)
     had = before.live()
     removed = [key for name, mask in had.items() for key in _keys(name, _less(mask, live.get(name)))]
@@ -41,6 +41,11 @@ def next_keywords(
         return _write(root, [], shards, live, removed=[], version=version)
     entry = _write(root, previous.files, shards, added, removed=removed, version=version)
     return dataclasses.replace(entry, documents=_count(live))
+
+
+def words_changed(manifest: Manifest) -> bool:
+    """Whether a version has keywords that were made in another way than they are now, so that none can be found."""
+    return manifest.lexical is not None and manifest.lexical.analysis != analysis_name()
 
 
 def _write(
@@ -57,7 +62,7 @@ def _write(
     lexical.write_version(root / directory, previous=files, added=_documents(root, shards, added), removed=removed)
     known = {Path(entry.name).name: entry for entry in previous}
     entries = [_entry(root, path, known.get(path.name)) for path in sorted((root / directory).iterdir())]
-    return LexicalEntry(directory, ANALYSIS, _count(added), tuple(entries))
+    return LexicalEntry(directory, analysis_name(), _count(added), tuple(entries))
 
 
 def _less(mask: NDArray[np.bool_], other: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

@@ -26,7 +26,7 @@ from c2vsearch.collection.collection import Collection
 from c2vsearch.collection.compaction import Live, compacted, entry_of, open_entry
 from c2vsearch.collection.deletes import Deletes, write_deletes
 from c2vsearch.collection.history import publish
-from c2vsearch.collection.keywords import next_keywords
+from c2vsearch.collection.keywords import next_keywords, words_changed
 from c2vsearch.collection.lock import write_lock
 from c2vsearch.collection.manifest import (
     FileEntry,
@@ -249,6 +249,7 @@ class CollectionWriter:
             or bool(self.settings_changed)
             or self.base.manifest.roots != self._manifest.roots
             or self.base.manifest.index != self._manifest.index
+            or words_changed(self.base.manifest)
         )
 
     def _untidy(self) -> bool:

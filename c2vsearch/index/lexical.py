@@ -19,7 +19,16 @@ from typing import Any
 
 from c2vsearch.artifacts import read_json, storage_errors, sync_directory, sync_file
 from c2vsearch.errors import C2VSearchError, CorruptFile
-from c2vsearch.index.analysis import prepared, query_terms, tantivy, terms_analyzer, terms_of
+from c2vsearch.index.analysis import (
+    LANGUAGES,
+    Word,
+    indexed_terms,
+    language_of_chunk,
+    query_words,
+    tagged,
+    tantivy,
+    terms_of,
+)
 from c2vsearch.records import Chunk
 
 # Title and headings are part of the text that is searched, and count a little more than the rest.
@@ -72,8 +81,13 @@ def write_version(
 
 def deleted_documents(directory: Path) -> int:
     """Documents in the files of a version that are deleted and only wait to be merged away."""
-    segments = read_json(directory / "meta.json")["segments"]
+    segments = _segments(directory / "meta.json")
     return sum((segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments)
+
+
+def _segments(meta: Path) -> list[dict[str, Any]]:
+    segments: list[dict[str, Any]] = read_json(meta)["segments"]
+    return segments
 
 
 class LexicalIndex:
@@ -94,6 +108,12 @@ class LexicalIndex:
             except (ValueError, OSError) as error:
                 where = files[0].parent if files else place
                 raise CorruptFile(f"{where} cannot be read by tantivy: {str(error)[:120]}") from error
+        # Deleted documents count in the statistics of BM25 until they are merged away.
+        self._counted = sum(
+            segment["max_doc"] for path in files if path.name == "meta.json" for segment in _segments(path)
+        )
+        held = [language for language in LANGUAGES if self._searcher.doc_freq("language", language)]
+        self.languages = tuple(held)
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -116,9 +136,13 @@ class LexicalIndex:
         return self._found(words, min(k, max(1, len(self))))
 
     def having(self, words: str) -> list[str]:
-        """The keys of the chunks that have all the words of a text, stop words among them."""
-        kind, must = tantivy().Query, tantivy().Occur.Must
-        clauses = [(must, kind.term_query(self._schema, "body", term, "basic")) for term in set(terms_of(words))]
+        """The keys of the chunks that have all the words of a text, stop words among them, each in its language."""
+        kind, must, should = tantivy().Query, tantivy().Occur.Must, tantivy().Occur.Should
+        clauses = []
+        for language in self.languages:
+            terms = {tagged([term], language=language) for term in terms_of(words, language=language)}
+            every = [(must, kind.term_query(self._schema, "body", term, "basic")) for term in sorted(terms)]
+            clauses += [(should, kind.boolean_query(every))] if every else []
         if not clauses:
             return []
         return [key for key, _ in self._found(kind.boolean_query(clauses), max(1, len(self)))]
@@ -138,14 +162,35 @@ class LexicalIndex:
         return kind.const_score_query(kind.term_set_query(self._schema, "key", sorted(keys)), 0.0)
 
     def _clauses(self, query: str) -> list[tuple[Any, Any]]:
-        """A clause a term and field, each of which adds to the score of a chunk that has it."""
-        kind, should = tantivy().Query, tantivy().Occur.Should
+        """A clause a term and field, each of which adds to the score of a chunk that has it.
+
+        A chunk is in one language, so that it has no more than one of the terms of a word.
+        """
         clauses = []
-        for term, count in query_terms(query).items():
-            for field, boost in (("body", 1.0), ("head", HEADING_BOOST)):
-                clause = kind.term_query(self._schema, field, term, "freq")
-                clauses.append((should, kind.boost_query(clause, boost * count)))
+        for word, count in query_words(query, languages=self.languages).items():
+            clauses += self._word(word, "body", 1.0 * count)
+            clauses += self._word(word, "head", HEADING_BOOST * count)
         return clauses
+
+    def _word(self, word: Word, field: str, boost: float) -> list[tuple[Any, Any]]:
+        """A word is as rare as its terms are together: one that is rare in a language is no better a word for that."""
+        kind, should = tantivy().Query, tantivy().Occur.Should
+        held = self._holding(word, field)
+        weight = self._rarity(sum(held.values()))
+        clauses = []
+        for term, holding in held.items():
+            clause = kind.term_query(self._schema, field, term, "freq")
+            clauses.append((should, kind.boost_query(clause, boost * weight / self._rarity(holding))))
+        return clauses
+
+    def _holding(self, word: Word, field: str) -> dict[str, int]:
+        """The terms of a word that the index has, and in how many chunks."""
+        terms = [tagged([term], language=language) for language, term in word]
+        return {term: holding for term in terms if (holding := int(self._searcher.doc_freq(field, term)))}
+
+    def _rarity(self, holding: int) -> float:
+        """BM25's inverse document frequency."""
+        return math.log(1 + (self._counted - holding + 0.5) / (holding + 0.5))
 
     def _found(self, query: Any, limit: int) -> list[tuple[str, float]]:
         result = self._searcher.search(query, limit=limit, count=False)
@@ -153,42 +198,47 @@ class LexicalIndex:
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
     def ceiling(self, query: str) -> float:
-        """The most BM25 could give for a query: every term, as often as it likes.
+        """The most BM25 could give for a query: every word, as often as it likes.
 
-        Terms the index does not know count as the rarest there are: a query whose telling words are missing
+        Words the index does not know count as the rarest there are: a query whose telling words are missing
         matches little of itself, however well its other words do.
         """
-        documents = len(self)
         total = 0.0
-        for term, count in query_terms(query).items():
-            holding = self._searcher.doc_freq("body", term)
-            total += count * (K1 + 1) * math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
+        for word, count in query_words(query, languages=self.languages).items():
+            total += count * (K1 + 1) * self._rarity(sum(self._holding(word, "body").values()))
         return total
 
 
 def _change(directory: Path, added: Iterable[tuple[str, Chunk]], removed: Iterable[str]) -> None:
     index = tantivy().Index(_schema(), path=str(directory))
-    index.register_tokenizer("c2vsearch", terms_analyzer())
     writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)  # one thread: the same input, the same segments
     for key in removed:
         writer.delete_documents_by_term("key", key)
     for key, chunk in added:
-        document = tantivy().Document()
-        head = prepared(" ".join((chunk.title, *chunk.heading_path)))
-        document.add_text("key", key)
-        document.add_text("head", head)
-        document.add_text("body", f"{head} {prepared(chunk.text)}")
-        writer.add_document(document)
+        writer.add_document(_document(key, chunk))
     writer.commit()
     writer.garbage_collect_files()
     writer.wait_merging_threads()
 
 
+def _document(key: str, chunk: Chunk) -> Any:
+    language = language_of_chunk(chunk)
+    head = tagged(indexed_terms(" ".join((chunk.title, *chunk.heading_path)), language=language), language=language)
+    text = tagged(indexed_terms(chunk.text, language=language), language=language)
+    document = tantivy().Document()
+    document.add_text("key", key)
+    document.add_text("language", language)
+    document.add_text("head", head)
+    document.add_text("body", f"{head} {text}")
+    return document
+
+
 def _schema() -> Any:
     builder = tantivy().SchemaBuilder()
     builder.add_text_field("key", stored=True, tokenizer_name="raw", index_option="basic")
-    for field in ("head", "body"):
-        builder.add_text_field(field, stored=False, tokenizer_name="c2vsearch", index_option="freq")
+    builder.add_text_field("language", stored=False, tokenizer_name="raw", index_option="basic")
+    for field in ("head", "body"):  # terms are made here, not by tantivy
+        builder.add_text_field(field, stored=False, tokenizer_name="whitespace", index_option="freq")
     return builder.build()
 
 

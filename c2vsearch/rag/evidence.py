@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from c2vsearch.chunking.sentences import sentence_spans
 from c2vsearch.encoder.protocol import Encoder
 from c2vsearch.index.analysis import query_terms
+from c2vsearch.index.languages import language_of
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.numbers import numbers
 
@@ -52,10 +53,12 @@ class Evidence:
             self.spans += _spans(number, passage.text, len(sentences))
             sentences += [passage.text[start:end] for start, end in sentence_spans(passage.text)]
         self._rows = _sums(encoder.encode_documents(sentences), self.spans)
-        self._terms = [frozenset(query_terms(span.text)) for span in self.spans]
+        # Claims and sentences are compared in one language, whatever a single sentence looks like.
+        self._language = language_of(" ".join(passage.text for passage in context.passages))
+        self._terms = [frozenset(self._words(span.text)) for span in self.spans]
         self._numbers = [numbers(span.text) for span in self.spans]
         self._negated = [is_negated(span.text) for span in self.spans]
-        held = Counter(term for sentence in sentences for term in query_terms(sentence))
+        held = Counter(term for sentence in sentences for term in self._words(sentence))
         self._rarity = {term: math.log(1 + len(sentences) / (1 + count)) for term, count in held.items()}
         self._unheard = math.log(1 + len(sentences))
 
@@ -71,8 +74,11 @@ class Evidence:
         mixed = (1 - WORDS_WEIGHT) * cosines + WORDS_WEIGHT * overlap
         return np.asarray((mixed.clip(0.0, 1.0) * agreement), dtype=np.float64)
 
+    def _words(self, text: str) -> Counter[str]:
+        return query_terms(text, language=self._language)
+
     def _overlap(self, claim: str) -> list[float]:
-        words = frozenset(query_terms(claim))
+        words = frozenset(self._words(claim))
         return [self._share(words, found) for found in self._terms]
 
     def _agreement(self, claim: str) -> list[float]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from c2vsearch.collection import Collection, Row, RowScore
-from c2vsearch.index.analysis import terms_of
+from c2vsearch.index.analysis import language_of_chunk, terms_of, unaccented
 from c2vsearch.records import Chunk
 
 if TYPE_CHECKING:
@@ -19,14 +19,16 @@ READ_AT_ONCE = 512
 def has_phrase(chunk: Chunk, phrase: str) -> bool:
     """Whether a chunk has a phrase: in its text, its title, or one of its headings.
 
-    Words are compared as the keyword index compares them, cut to their stems.
+    Words are compared as the keyword index compares them, cut to their stems by the rules of the chunk's language.
 
     >>> chunk = Chunk("", "", "", 0, 0, "The blue Ferries' times.", 1, 1, title="Harbour")
     >>> has_phrase(chunk, "ferry time"), has_phrase(chunk, "blue times"), has_phrase(chunk, "harbour")
     (True, False, True)
     """
-    wanted = terms_of(phrase)
-    return any(_runs(terms_of(part), wanted) for part in (chunk.text, chunk.title, *chunk.heading_path))
+    language = language_of_chunk(chunk)
+    wanted = terms_of(phrase, language=language)
+    parts = (chunk.text, chunk.title, *chunk.heading_path)
+    return any(_runs(terms_of(spelled, language=language), wanted) for part in parts for spelled in _spellings(part))
 
 
 def without(collection: Collection, excluded: Sequence[str], among: Live | None) -> Live | None:
@@ -94,6 +96,11 @@ def _having_words(collection: Collection, phrases: Sequence[str], among: Live | 
         if name in left:
             left[name][row.row] = allowed[name][row.row]
     return left
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    """A text as it is, and as it is typed without accents."""
+    return (text,) if text.isascii() else (text, unaccented(text))
 
 
 def _runs(terms: Sequence[str], wanted: Sequence[str]) -> bool:

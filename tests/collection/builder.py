@@ -13,7 +13,7 @@ from c2vsearch.collection import Collection, CollectionWriter, SourceState
 from c2vsearch.collection.roots import Root
 from c2vsearch.config import ChunkingConfig, IndexingConfig
 from c2vsearch.encoder import HashEncoder
-from c2vsearch.index.analysis import prepared, terms_analyzer
+from c2vsearch.index.analysis import terms_of
 from c2vsearch.records import Chunk
 
 ENCODER = HashEncoder(dim=16)
@@ -83,7 +83,7 @@ def change(target: CollectionWriter, model: Model, *, seed: int, names: int = 12
 
 
 def terms(text: str) -> set[str]:
-    return set(terms_analyzer().analyze(prepared(text)))
+    return set(terms_of(text))
 
 
 def check(collection: Collection, model: Model, *, queries: int = 3) -> None:

@@ -185,20 +185,38 @@ def test_readers_never_see_a_mixture(tmp_path: Path) -> None:
 
 def test_terms_made_in_another_way_are_refused_by_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Collection.open(root)
-    monkeypatch.setattr(analysis, "ANALYSIS", "words-3")
+    monkeypatch.setattr(analysis, "analysis_name", lambda: "words-4")
     with pytest.raises(
-        IncompatibleVersion, match=r"analysis 'words-nfkc-.*'; this version of c2vsearch uses 'words-3'"
+        IncompatibleVersion,
+        match=r"analysis 'words-nfkc-.*'; this version of c2vsearch uses 'words-4'.*the next `c2vsearch index`",
     ):
         opened.search_text("ferry", k=3)
 
 
 def test_the_next_commit_makes_the_terms_anew(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Path(shutil.copytree(root, tmp_path / "i"))
-    monkeypatch.setattr("c2vsearch.index.analysis.ANALYSIS", "words-3")
-    monkeypatch.setattr("c2vsearch.collection.keywords.ANALYSIS", "words-3")
+    monkeypatch.setattr("c2vsearch.index.analysis.analysis_name", lambda: "words-4")
+    monkeypatch.setattr("c2vsearch.collection.keywords.analysis_name", lambda: "words-4")
     model = {**MODEL, "new.md": chunks_of("new.md", 2, seed=1)}
     build(place, model)
     check(Collection.open(place), model)
+
+
+def test_a_commit_without_a_change_makes_the_terms_anew(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(shutil.copytree(root, tmp_path / "i"))
+    before = Collection.open(place).manifest
+    with writer(place) as target:
+        assert target.commit() == before.version
+    monkeypatch.setattr("c2vsearch.index.analysis.analysis_name", lambda: "words-4")
+    monkeypatch.setattr("c2vsearch.collection.keywords.analysis_name", lambda: "words-4")
+    with writer(place) as target:
+        assert target.commit() == before.version + 1
+    after = Collection.open(place)
+    assert after.manifest.lexical.analysis == "words-4"
+    assert after.manifest.shards == before.shards
+    check(after, MODEL)
 
 
 def test_sizes(root: Path) -> None:

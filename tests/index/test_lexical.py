@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from c2vsearch.errors import CorruptFile, StorageFull
 from c2vsearch.index import lexical
-from c2vsearch.index.analysis import MAX_QUERY_TERMS, prepared, query_terms, terms_analyzer
+from c2vsearch.index.analysis import MAX_QUERY_TERMS, query_terms, terms_of
 from c2vsearch.index.lexical import HEADING_BOOST, LexicalIndex, deleted_documents, write_version
 from c2vsearch.records import Chunk
 
@@ -54,9 +54,8 @@ def sentences(count: int, *, seed: int = 0) -> dict[str, Chunk]:
 
 def bm25(documents: dict[str, Chunk], query: str) -> dict[str, float]:
     """The formula (Robertson and Zaragoza 2009, eq. 3.15; k1 1.2, b 0.75), over body and boosted head."""
-    analyzer = terms_analyzer()
-    heads = {key: analyzer.analyze(prepared(c.title)) for key, c in documents.items()}
-    bodies = {key: heads[key] + analyzer.analyze(prepared(c.text)) for key, c in documents.items()}
+    heads = {key: terms_of(c.title) for key, c in documents.items()}
+    bodies = {key: heads[key] + terms_of(c.text) for key, c in documents.items()}
     scores: Counter[str] = Counter()
     for field, boost in ((bodies, 1.0), (heads, HEADING_BOOST)):
         mean = sum(map(len, field.values())) / len(field)
@@ -108,9 +107,8 @@ def test_versions_grow_from_another_and_old_ones_keep_their_bytes(tmp_path: Path
         index = opened(tmp_path / name)
         assert len(index) == len(states[name])
         for word in WORDS:
-            stem = terms_analyzer().analyze(word)[0]
-            words = {key: prepared(f"{c.title} {c.text}") for key, c in states[name].items()}
-            assert found(index, word) == {k for k, t in words.items() if stem in terms_analyzer().analyze(t)}
+            words = {key: terms_of(f"{c.title} {c.text}") for key, c in states[name].items()}
+            assert found(index, word) == {key for key, terms in words.items() if terms_of(word)[0] in terms}
     linked = [path for path in (tmp_path / "8").iterdir() if path.stat().st_nlink > 1]
     assert linked, "nothing was shared with the version before"
     meta = json.loads((tmp_path / "8" / "meta.json").read_text())
