@@ -71,7 +71,8 @@ class SearchProfile:
             return query
         weights = np.ones_like(query)
         weights[len(query) // 2 :] = self.eos_weight
-        return unit_rows((query * weights)[None])[0]
+        weighted: NDArray[np.float32] = unit_rows((query * weights)[None])[0]
+        return weighted
 
     def to_json(self) -> str:
         """The text of ``search.json``."""

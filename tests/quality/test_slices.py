@@ -18,8 +18,6 @@ from c2vsearch.index.analysis import query_terms, terms_of
 from tests.quality.slices import FOLDER, MEASURE, MODES, NAMES, comparisons, is_below, measure_slice, read_slice
 
 pytest.importorskip("ir_measures")
-
-# Sets on which the default is below a leg, with the figures; to be taken out here when it no longer is.
 MOST_BYTES = 700_000
 LANGUAGES = set("de fr es it pt nl pl ru el tr ar hi zh ja ko th".split())
 SCRIPTS = {"LATIN", "CYRILLIC", "GREEK", "ARABIC", "DEVANAGARI", "CJK", "HIRAGANA", "HANGUL", "THAI"}
