@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +15,24 @@ from typing import TYPE_CHECKING, Any, Self
 from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.collection.roots import root_of
-from c2vsearch.config import GroupBy, SearchConfig
+from c2vsearch.config import GroupBy, Rerank, SearchConfig
 from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
-from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
+from c2vsearch.errors import (
+    C2VSearchError,
+    CorruptFile,
+    EncoderMismatch,
+    InvalidConfig,
+    MissingDependency,
+    ModelNotFound,
+    NotReranked,
+    OutOfDeviceMemory,
+)
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.records import Hit, Mode
+from c2vsearch.rerankers import load_reranker
 from c2vsearch.search.pipeline import PLAIN, search
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
@@ -33,6 +44,10 @@ if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
     from c2vsearch.filters import Selection, Selector, Where
     from c2vsearch.model.profile import SearchProfile
+
+LATE_INTERACTION = "late"
+# Without a reranker there are hits all the same, where that will do.
+NO_RERANKER = (CorruptFile, InvalidConfig, MissingDependency, ModelNotFound, OutOfDeviceMemory)
 
 
 class Retriever:
@@ -50,28 +65,37 @@ class Retriever:
     >>> place.cleanup()
     """
 
-    def __init__(self, collection: Collection, encoder: Encoder | str | Path | None = None) -> None:
+    def __init__(
+        self, collection: Collection, encoder: Encoder | str | Path | None = None,
+        reranker: Reranker | str | Path | None = None,
+    ) -> None:  # fmt: skip
         self.collection = collection
         self._given = encoder
+        self._given_reranker = LATE_INTERACTION if reranker is None else reranker
+        self._no_reranker: C2VSearchError | None = None
         self._loading = threading.Lock()
 
     @classmethod
     def open(
-        cls, path: Path | str, *, encoder: Encoder | str | Path | None = None, version: int | None = None
-    ) -> Retriever:
+        cls, path: Path | str, *, encoder: Encoder | str | Path | None = None, version: int | None = None,
+        reranker: Reranker | str | Path | None = None,
+    ) -> Retriever:  # fmt: skip
         """Open an index directory.
 
         Args:
             path: The index.
             encoder: The model that made it, when it lies somewhere else now; found by the name in the index otherwise.
             version: An older version; the newest by default.
+            reranker: What looks at candidates again, loaded when it is first needed: a name or path as
+                `c2vsearch.rerankers.load_reranker` takes it, or an object; the token states of the index's model
+                ("late") by default.
 
         Raises:
             IndexNotFound: There is no index there, or no such version.
             EncoderMismatch: The encoder given is not the one that made the index.
             CorruptFile: The index is damaged.
         """
-        retriever = cls(Collection.open(path, version=version), encoder)
+        retriever = cls(Collection.open(path, version=version), encoder, reranker)
         if encoder is not None:
             retriever._check(retriever.encoder)
         return retriever
@@ -82,7 +106,7 @@ class Retriever:
         *,
         k: int = SearchConfig.k,
         mode: Mode = SearchConfig.mode,
-        rerank: bool = SearchConfig.rerank,
+        rerank: Rerank = SearchConfig.rerank,
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
         where: Where | None = None,
@@ -97,7 +121,8 @@ class Retriever:
             text: The query: words, "phrases" that hits of the keywords must have, and -exclusions that none may have.
             k: Hits to return, at most.
             mode: "hybrid", "dense" or "bm25".
-            rerank: Look at the best candidates again, token by token.
+            rerank: Look at the best candidates again, with the reranker this was opened with; "auto" goes on without,
+                and warns (`NotReranked`), where that cannot be had. Hits that were looked at have a stage "rerank".
             instruction: What the search is for; the model's default task by default.
             candidates: Chunks each leg contributes.
             where: Which chunks may be given: a dict such as ``{"team": "ops", "year": {">=": 2024}}``, the same as
@@ -110,6 +135,8 @@ class Retriever:
         Raises:
             InvalidQuery: The query is empty, or the filter speaks of what is not there.
             InvalidConfig: A number or mode that cannot be.
+            ModelNotFound: There is no such reranker.
+            OutOfDeviceMemory: The reranker does not fit on the device.
         """
         config = SearchConfig(
             k=k, mode=mode, rerank=rerank, candidates=candidates, group_by=group_by, per_source=per_source,
@@ -123,7 +150,7 @@ class Retriever:
         *,
         k: int = SearchConfig.k,
         mode: Mode = SearchConfig.mode,
-        rerank: bool = SearchConfig.rerank,
+        rerank: Rerank = SearchConfig.rerank,
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
         where: Where | None = None,
@@ -162,7 +189,7 @@ class Retriever:
 
     def context(  # noqa: PLR0913  (a public door: every argument is a named choice)
         self, text: str, *, max_tokens: int = 1500, per_source: int | None = None, neighbours: int = 1, k: int = 20,
-        mode: Mode = SearchConfig.mode, rerank: bool = SearchConfig.rerank, instruction: str | None = None,
+        mode: Mode = SearchConfig.mode, rerank: Rerank = SearchConfig.rerank, instruction: str | None = None,
         where: Where | None = None,
     ) -> Context:  # fmt: skip
         """The best passages for a query, numbered, cited and quoted, within a budget.
@@ -247,11 +274,29 @@ class Retriever:
 
     @cached_property
     def _reranker(self) -> Reranker:
+        """Loaded when it is first needed; what could not be is not tried again with every query."""
+        if self._no_reranker is not None:
+            raise self._no_reranker
+        given = self._given_reranker
+        try:
+            if given == LATE_INTERACTION:
+                return self._late_interaction()
+            with self._loading:
+                if "_reranker" not in self.__dict__:
+                    self.__dict__["_reranker"] = load_reranker(given) if isinstance(given, str | Path) else given
+                found: Reranker = self.__dict__["_reranker"]
+                return found
+        except NO_RERANKER as error:
+            self._no_reranker = error
+            raise
+
+    def _late_interaction(self) -> Reranker:
         if not isinstance(self.encoder, TokenEncoder):
             raise InvalidConfig(
-                f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without rerank"
+                f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without "
+                "rerank, or name a reranker"
             )
-        return LateInteraction(self.encoder)
+        return LateInteraction(self.encoder, tokenizer=self.encoder.tokenizer)
 
     def _search(
         self,
@@ -261,12 +306,33 @@ class Retriever:
         highlight: bool,
         among: Live | None,
     ) -> list[Hit]:
-        reranker = self._reranker if config.rerank else None
-        hits = search(
-            self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight, among=among,
-            profile=self._profile(config.mode),
-        )  # fmt: skip
-        return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+        def found(reranker: Reranker | None) -> list[Hit]:
+            hits = search(
+                self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight,
+                among=among, profile=self._profile(config.mode),
+            )  # fmt: skip
+            return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+
+        reranker = self._second_look(config.rerank)
+        try:
+            return found(reranker)
+        except (CorruptFile, OutOfDeviceMemory) as error:
+            if reranker is None or config.rerank != "auto":
+                raise
+            _say_not_reranked(error)
+            return found(None)
+
+    def _second_look(self, rerank: Rerank) -> Reranker | None:
+        """The reranker, where one is asked for and, with "auto", can be had."""
+        if not rerank:
+            return None
+        try:
+            return self._reranker
+        except NO_RERANKER as error:
+            if rerank != "auto":
+                raise
+            _say_not_reranked(error)
+            return None
 
     def _profile(self, mode: Mode) -> SearchProfile:
         """What the model is known to need; a search for keywords asks no model."""
@@ -312,6 +378,10 @@ class Retriever:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _say_not_reranked(error: C2VSearchError) -> None:
+    warnings.warn(f"not reranked: {error}", NotReranked, stacklevel=3)
 
 
 def _check_least(name: str, value: int, least: int) -> None:

@@ -49,7 +49,7 @@ def shown_path(source: str) -> str:
     )
 
 
-def show_hits(hits: list[Hit], *, full: bool, explain: bool) -> None:
+def show_hits(hits: list[Hit], *, full: bool, explain: bool, reranking: bool = False) -> None:
     """Each hit with its place, its headings, and the text around its best sentence."""
     from rich.text import Text
 
@@ -57,6 +57,8 @@ def show_hits(hits: list[Hit], *, full: bool, explain: bool) -> None:
     for hit in hits:
         shown = f"{hit.score:.3f}" if hit.relevance is None else f"{hit.relevance:.2f}"
         header = Text(f"{hit.rank:>2}  {shown}  ").append(place_of(hit), style="bold cyan")
+        if reranking:
+            header.append(f"  {_moved(hit)}", style="dim")
         if hit.heading_path:
             header.append("  " + visible_line(" > ".join(hit.heading_path)), style="dim")
         console.print(header)
@@ -70,6 +72,20 @@ def show_hits(hits: list[Hit], *, full: bool, explain: bool) -> None:
             line.rstrip()
             console.print(Text("    ").append_text(line))
         console.print()
+
+
+def _moved(hit: Hit) -> str:
+    """Where the second look took a hit: its rank before and after, repetitions counted.
+
+    >>> from c2vsearch.records import StageScore
+    >>> stages = (StageScore("bm25", 9.0, 2), StageScore("fused", 0.7, 3), StageScore("rerank", 1.9, 1))
+    >>> hit = Hit(1, 1.9, "", "a.md", "", 0, 0, 1, 1, stages=stages)
+    >>> _moved(hit), _moved(dataclasses.replace(hit, stages=stages[:2]))
+    ('3 -> 1', 'not reranked')
+    """
+    if len(hit.stages) < 2 or hit.stages[-1].stage != "rerank":
+        return "not reranked"
+    return f"{hit.stages[-2].rank} -> {hit.stages[-1].rank}"
 
 
 def _repeats(places: Sequence[Location]) -> str:

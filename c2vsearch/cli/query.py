@@ -13,6 +13,7 @@ from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
 from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
+from c2vsearch.cli.rerank import RerankerOption, RerankOption, asked_rerank
 from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode
@@ -32,6 +33,8 @@ c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags
 
 c2vsearch query '"renewal date" certificate -draft'
 
+c2vsearch query "how do I renew the certificate" --reranker BAAI/bge-reranker-base --rerank-budget-ms 500
+
 c2vsearch query 'what does "-k" stand for'"""
 
 
@@ -43,9 +46,14 @@ def query(
     place: Place = None,
     k: Annotated[int, typer.Option("--top-k", "-k", "--limit", "-n", help="Hits to show.")] = SearchConfig.k,
     mode: Annotated[str, typer.Option(help="hybrid, dense or bm25.")] = SearchConfig.mode,
-    rerank: Annotated[
-        bool, typer.Option(help="Look at the best candidates again, token by token.")
-    ] = SearchConfig.rerank,
+    rerank: RerankOption = None,
+    reranker: RerankerOption = None,
+    rerank_candidates: Annotated[
+        int, typer.Option(metavar="N", help="Candidates that are looked at again, at most.")
+    ] = SearchConfig.rerank_candidates,
+    rerank_budget_ms: Annotated[
+        float | None, typer.Option(metavar="MS", help="As many of them as fit so many milliseconds, best first.")
+    ] = None,
     candidates: Annotated[int, typer.Option(help="Chunks each leg contributes.")] = SearchConfig.candidates,
     group_by: Annotated[
         str, typer.Option(metavar="file", help="Hits of a file together; -k counts files then.")
@@ -83,10 +91,11 @@ def query(
 
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     config = SearchConfig(
-        k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
+        k=k, mode=cast(Mode, mode), rerank=asked_rerank(rerank, reranker), candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
+        rerank_candidates=rerank_candidates, rerank_budget_ms=rerank_budget_ms,
     )  # fmt: skip
-    retriever = Retriever(open_index(place, at), encoder=model)
+    retriever = Retriever(open_index(place, at), encoder=model, reranker=reranker)
     filter = asked_filter(paths, types, since, until, metadata, where)
     selection = retriever.select(filter) if filter is not None else None
     if selection is not None:
@@ -101,7 +110,7 @@ def query(
         for source in dict.fromkeys(hit.source for hit in hits):
             sys.stdout.write(shown_path(source) + "\n")
     else:
-        show_hits(hits, full=full, explain=explain)
+        show_hits(hits, full=full, explain=explain, reranking=bool(config.rerank))
         _show_search(retriever.collection, explain=explain and mode != "bm25")
     if selection is not None and not selection.matching:
         raise typer.Exit(1)
