@@ -2,8 +2,8 @@
 
     python benchmarks/batch_search.py [--rows 200000] [--kinds Flat IVF2048,PQ192x4fs IVF2048,SQ8 HNSW32,SQ8]
 
-Made rows of 768 numbers (`vectors.py`). For each kind of segment, with all rows, with 1 % deleted, and with a filter that
-leaves a tenth: milliseconds a query of `search` one after the other and of `search_batch`, for 1, 8, 64 and 1,000
+Made rows of 768 numbers (`vectors.py`). For each kind of segment, with all rows, with 1 % deleted, and with a filter
+that leaves a tenth: milliseconds a query of `search` one after the other and of `search_batch`, for 1, 8, 64 and 1,000
 queries, in turn; every answer of the batch is compared with the single one, positions and scores.
 """
 
@@ -82,9 +82,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name, "rows.faiss")
         write_rows(path, made.parts(args.rows), dim=made.dim, rows=args.rows)
-        file = RowFile(
-            path, size_bytes=path.stat().st_size, blocks=file_hashes(path)[1], dim=made.dim, rows=args.rows
-        )
+        file = RowFile(path, size_bytes=path.stat().st_size, blocks=file_hashes(path)[1], dim=made.dim, rows=args.rows)
         for kind in args.kinds:
             print(kind, flush=True)
             if kind == "Flat":

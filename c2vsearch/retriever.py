@@ -79,6 +79,7 @@ class Retriever:
     def open(
         cls, path: Path | str, *, encoder: Encoder | str | Path | None = None, version: int | None = None,
         reranker: Reranker | str | Path | None = None,
+        device: str = "auto",
     ) -> Retriever:  # fmt: skip
         """Open an index directory.
 
@@ -89,13 +90,15 @@ class Retriever:
             reranker: What looks at candidates again, loaded when it is first needed: a name or path as
                 `c2vsearch.rerankers.load_reranker` takes it, or an object; the token states of the index's model
                 ("late") by default.
+            device: Where vectors are searched, as in `Collection.open`.
 
         Raises:
+            InvalidConfig: There is no such device, or it does not work.
             IndexNotFound: There is no index there, or no such version.
             EncoderMismatch: The encoder given is not the one that made the index.
             CorruptFile: The index is damaged.
         """
-        retriever = cls(Collection.open(path, version=version), encoder, reranker)
+        retriever = cls(Collection.open(path, version=version, device=device), encoder, reranker)
         if encoder is not None:
             retriever._check(retriever.encoder)
         return retriever

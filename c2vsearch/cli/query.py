@@ -11,7 +11,7 @@ import typer
 
 from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
-from c2vsearch.cli.find_index import At, Place, open_index
+from c2vsearch.cli.find_index import At, Device, Place, open_index
 from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
 from c2vsearch.cli.rerank import RerankerOption, RerankOption, asked_rerank
 from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, SearchConfig
@@ -74,6 +74,7 @@ def query(
     instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
     at: At = None,
+    device: Device = "auto",
     paths: Paths = None,
     types: Types = None,
     since: Since = None,
@@ -95,7 +96,7 @@ def query(
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
         rerank_candidates=rerank_candidates, rerank_budget_ms=rerank_budget_ms,
     )  # fmt: skip
-    retriever = Retriever(open_index(place, at), encoder=model, reranker=reranker)
+    retriever = Retriever(open_index(place, at, device=device), encoder=model, reranker=reranker)
     filter = asked_filter(paths, types, since, until, metadata, where)
     selection = retriever.select(filter) if filter is not None else None
     if selection is not None:

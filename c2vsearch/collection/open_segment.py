@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,8 @@ from c2vsearch.collection.row import Row, RowScore
 from c2vsearch.index.approximate import ApproximateSegment
 from c2vsearch.index.candidates import CandidateIndex
 from c2vsearch.index.cosines import cosines
+from c2vsearch.index.gpu_segment import GpuSegment
+from c2vsearch.index.on_gpus import Segment, on_gpus
 from c2vsearch.index.rows import RowFile
 from c2vsearch.index.vectors import VectorSegment
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class OpenSegment:
     """A loaded segment, where its shards start in it, their numbers in the version, and which rows count."""
 
-    index: VectorSegment | ApproximateSegment
+    index: Segment
     starts: NDArray[np.int64]
     numbers: list[int]
     live: NDArray[np.bool_] | None
@@ -33,7 +35,7 @@ class OpenSegment:
     def search_batch(
         self, queries: NDArray[np.float32], k: int, among: dict[int, NDArray[np.bool_]] | None = None
     ) -> list[list[RowScore]]:
-        """For each query the k nearest rows that count, among those of some shards, or of all. Shape: queries (Q, D)."""
+        """For each query the k nearest rows that count, of some shards or of all. Shape: queries (Q, D)."""
         found = self.index.search_batch(queries, k=k, live=self._counting(among))
         return [self._rows_of(hits) for hits in found]
 
@@ -45,6 +47,12 @@ class OpenSegment:
             RowScore(Row(self.numbers[part], row), score)
             for part, row, (_, score) in zip(inside.tolist(), rows, hits, strict=True)
         ]
+
+    def on_gpus(self, gpus: Sequence[int], *, dim: int, strict: bool) -> OpenSegment:
+        """The same segment, searched on GPUs as `c2vsearch.index.on_gpus.on_gpus` does it."""
+        if isinstance(self.index, GpuSegment) or not len(self.index):
+            return self
+        return replace(self, index=on_gpus(self.index, gpus, dim=dim, strict=strict))
 
     def _counting(self, among: dict[int, NDArray[np.bool_]] | None) -> NDArray[np.bool_] | None:
         """Which rows may be given, in the order of the segment."""

@@ -107,6 +107,11 @@ class CandidateIndex:
         return int(self._index.ntotal)
 
     @property
+    def index(self) -> Any:
+        """The index of FAISS."""
+        return self._index
+
+    @property
     def efforts(self) -> tuple[int, ...]:
         """What can be asked of it, least first; the last is all that it can do."""
         if self._lists:
@@ -147,7 +152,7 @@ class CandidateIndex:
         def one_by_one(part: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
             return [self._selecting(query[None], depth, effort, selector)[0] for query in part]
 
-        found = in_threads(one_by_one, queries)
+        found = in_threads(one_by_one, list(queries))
         return self._filtered(np.array(found, dtype=np.int64).reshape(len(queries), depth), live)
 
     def _selector(self, live: NDArray[np.bool_] | None) -> Any:

@@ -1,8 +1,8 @@
 """The score of a row: its cosine with a query, the same number whichever way the row was found.
 
-What finds rows (a scan by FAISS, a product of matrices, a GPU) adds up in an order of its own, so that its scores differ
-from each other in their last digits. They say which rows may be among the nearest; this says which are, and with what
-score: of each row alone, so that it does not depend on what else is compared.
+What finds rows (a scan by FAISS, a product of matrices, a GPU) adds up in an order of its own, so that scores differ in
+their last digits. They say which rows may be among the nearest; this says which are, and with what score: of each row
+alone, so that it does not depend on what else is compared.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def slack(queries: NDArray[np.float32]) -> NDArray[np.float64]:
     >>> f"{slack(np.eye(1, 768, dtype=np.float32))[0]:.1e}"
     '1.8e-04'
     """
-    return 4 * queries.shape[1] * _ROUNDING * _NORM * np.linalg.norm(queries.astype(np.float64), axis=1)
+    norms: NDArray[np.float64] = np.linalg.norm(queries.astype(np.float64), axis=1)
+    bound: NDArray[np.float64] = 4 * queries.shape[1] * _ROUNDING * _NORM * norms
+    return bound
 
 
 def half_slack(queries: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -69,7 +71,8 @@ def half_slack(queries: NDArray[np.float32]) -> NDArray[np.float64]:
     True
     """
     lost = queries.astype(np.float64) - queries.astype(np.float16)
-    return 2 * slack(queries) + 2 * _NORM * np.linalg.norm(lost, axis=1)
+    norms: NDArray[np.float64] = np.linalg.norm(lost, axis=1)
+    return 2 * slack(queries) + 2 * _NORM * norms
 
 
 def floors(kth: NDArray[np.floating], slack: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,4 +82,5 @@ def floors(kth: NDArray[np.floating], slack: NDArray[np.float64]) -> NDArray[np.
     [0.4, 0.9, -inf]
     """
     # Scores end at 1 and -1, and there what is beyond is equal.
-    return np.where(kth <= slack - 1.0, -np.inf, np.minimum(kth, 1.0) - slack)
+    found: NDArray[np.float64] = np.where(kth <= slack - 1.0, -np.inf, np.minimum(kth, 1.0) - slack)
+    return found

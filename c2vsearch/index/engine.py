@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from c2vsearch.optional import require
 
-Question, Answer = TypeVar("Question"), TypeVar("Answer")
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 # Fewer for each thread do not pay for starting it.
 LEAST_SHARED = 4
 
@@ -36,9 +37,7 @@ def threads(count: int) -> Iterator[None]:
         faiss.omp_set_num_threads(usual)
 
 
-def in_threads(
-    answer: Callable[[Sequence[Question]], Sequence[Answer]], queries: Sequence[Question]
-) -> list[Answer]:
+def in_threads(answer: Callable[[Sequence[Question]], Sequence[Answer]], queries: Sequence[Question]) -> list[Answer]:
     """What a function answers to each of some queries, in their order, with the queries shared out over threads.
 
     There are as many threads as FAISS would use, and FAISS uses one in each. Few queries are answered in this one.
