@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from c2vsearch.errors import CorruptFile
 from c2vsearch.index.cosines import READ_ROWS, floors, nearest_of, slack
 from c2vsearch.index.engine import faiss_module, threads
-from c2vsearch.index.scan import Block, passes, scan
+from c2vsearch.index.scan import Block, ahead, passes, scan
 
-# From so many queries on a product of matrices is quicker than FAISS's scan (benchmarks/batch_search.py).
-MANY_QUERIES = 24
+# From so many queries on a product of matrices is quicker than FAISS's scan, on a busy machine as well
+# (benchmarks/batch_search.py).
+MANY_QUERIES = 128
+BLOCK_ROWS = 8192
 
 
 class VectorSegment:
@@ -103,18 +105,19 @@ class VectorSegment:
         self, queries: NDArray[np.float32], k: int, there: int, live: NDArray[np.bool_] | None
     ) -> list[NDArray[np.int64]]:
         """The same by a product of matrices."""
-        return scan(queries, self._blocks(live), k=k)
+        return scan(queries, ahead(self._blocks(live)), k=k)
 
     def _blocks(self, live: NDArray[np.bool_] | None) -> Iterator[Block]:
         """The rows that count, a block at a time; where few of a block do, no others are looked at."""
-        for first in range(0, len(self), READ_ROWS):
-            count = min(READ_ROWS, len(self) - first)
+        for first in range(0, len(self), BLOCK_ROWS):
+            count = min(BLOCK_ROWS, len(self) - first)
             inside = np.arange(count) if live is None else np.flatnonzero(live[first : first + count])
             positions = (first + inside).astype(np.int64)
             if len(inside) < count // 4:
                 yield positions, self.rows(positions)
             else:
-                rows = self._index.reconstruct_n(first, count)
+                with threads(1):  # the threads of FAISS would still spin when those of the product start
+                    rows = self._index.reconstruct_n(first, count)
                 yield positions, rows if len(inside) == count else rows[inside]
 
     def _parameters(self, live: NDArray[np.bool_] | None) -> Any:

@@ -19,7 +19,7 @@ from c2vsearch.shards.checked import file_hashes
 from tests.index.test_candidates import DIM, clustered, queries
 
 ROWS = 9000
-COUNTS = (1, 2, MANY_QUERIES - 1, MANY_QUERIES, 70)
+COUNTS = (1, 2, 24, 70)
 
 
 def data() -> np.ndarray:
@@ -63,8 +63,13 @@ def masks() -> list[np.ndarray | None]:
     return [None, *some, few]
 
 
+@pytest.mark.parametrize("many", [24, MANY_QUERIES])
 @pytest.mark.parametrize("k", [0, 1, 10, 250, 20_000])
-def test_a_flat_segment_answers_a_batch_as_single_queries(path: Path, k: int) -> None:
+def test_a_flat_segment_answers_a_batch_as_single_queries(
+    path: Path, monkeypatch: pytest.MonkeyPatch, k: int, many: int
+) -> None:
+    monkeypatch.setattr("c2vsearch.index.vectors.MANY_QUERIES", many)
+    monkeypatch.setattr("c2vsearch.index.vectors.BLOCK_ROWS", 2000)
     segment = VectorSegment(path, dim=DIM, rows=ROWS)
     for live in masks():
         single = [segment.search(query, k=k, live=live) for query in asked()]
@@ -81,7 +86,7 @@ def test_a_flat_segment_gives_what_brute_force_gives_with_equal_scores_in_order(
     for k in (1, 5, 120):
         expected = [brute(rows, query, k, live) for query in wanted]
         assert [segment.search(query, k=k, live=live) for query in wanted] == expected
-        assert segment.search_batch(np.tile(wanted, (6, 1)), k=k, live=live) == 6 * expected
+        assert segment.search_batch(np.tile(wanted, (30, 1)), k=k, live=live) == 30 * expected
 
 
 def test_no_query_and_no_row_are_no_answer(path: Path, tmp_path: Path) -> None:
