@@ -82,6 +82,10 @@ def of_rows(place: Path, rows: int, args: argparse.Namespace, gpus: tuple[int, .
         print(rows, found[-1], flush=True)
 
     kept("torch", of_torch(file, asked, truth, args.device if gpus else "cpu"))
+    if gpus:
+        import torch
+
+        torch.cuda.empty_cache()  # what torch no longer needs, or FAISS finds no room
     flat = VectorSegment(path, dim=made.dim, rows=rows)
     for name, segment in placed("flat", flat, gpus, made.dim, cpu=not args.no_cpu):
         kept(name, of_segment(segment, asked, truth))
@@ -175,11 +179,7 @@ def of_torch(file: RowFile, asked: Batch, truth: Found, device: str) -> dict[str
         found: Found = places.gather(1, scores.topk(min(AT, scores.shape[1]), dim=1).indices).cpu().numpy()
         return found
 
-    figures = {"copy_s": round(copied, 2), "recall": recall(answer, asked, truth), **rates(answer, asked)}
-    del rows, answer
-    if device != "cpu":
-        torch.cuda.empty_cache()  # or FAISS finds no room
-    return figures
+    return {"copy_s": round(copied, 2), "recall": recall(answer, asked, truth), **rates(answer, asked)}
 
 
 def recall_of(segment: Segment, asked: Batch, truth: Found) -> float:

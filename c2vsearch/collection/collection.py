@@ -109,7 +109,8 @@ class Collection:
             MissingDependency: FAISS is not installed.
         """
         if query.ndim != 1:
-            raise InvalidConfig(f"the query has shape {query.shape}; expected one row of finite numbers")
+            dim = self.manifest.fingerprint.dim
+            raise InvalidConfig(f"the query has shape {query.shape}; expected ({dim},) of finite numbers")
         return self.search_vectors_batch(query[None], k=k, among=among)[0]
 
     def search_vectors_batch(
