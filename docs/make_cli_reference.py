@@ -22,7 +22,7 @@ escaped. `search` is another name of `query`. `C2VSEARCH_INDEX` stands in for `-
 | exit code | meaning |
 |---|---|
 | 0 | done, or something was found |
-| 1 | nothing found (`query`), files failed (`index`), a mean below `--min` (`evaluate`), no gain (`train --adapt`) |
+| 1 | nothing found, lines left out (`query`), files failed (`index`), a mean below `--min`, no gain (`train --adapt`) |
 | 2 | wrong usage: an option, a query or a path that cannot be |
 | 3 | no index, no model, a package that is not installed, or an endpoint that fails |
 | 4 | another process is writing to the index |

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from c2vsearch.cli.batch import RunOf, answer, check_run
 from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
 from c2vsearch.cli.find_index import At, Place, open_index
@@ -32,14 +34,16 @@ c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags
 
 c2vsearch query '"renewal date" certificate -draft'
 
+c2vsearch query --queries queries.tsv -k 100 > handbook.run
+
 c2vsearch query 'what does "-k" stand for'"""
 
 
 def query(
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="TEXT", help='The question, with "phrases" and -exclusions; - reads it from stdin.'),
-    ],
+    ] = None,
     place: Place = None,
     k: Annotated[int, typer.Option("--top-k", "-k", "--limit", "-n", help="Hits to show.")] = SearchConfig.k,
     mode: Annotated[str, typer.Option(help="hybrid, dense or bm25.")] = SearchConfig.mode,
@@ -65,6 +69,15 @@ def query(
     task: Annotated[str | None, typer.Option(help=f"What the search is for: {', '.join(TASKS)}.")] = None,
     instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Many queries, one a line: JSON (_id, text), id TAB text, or text; - is stdin."
+        ),
+    ] = None,
+    run_of: Annotated[
+        str | None, typer.Option(metavar="file|chunk", help="What a TREC run of --queries names; file by default.")
+    ] = None,
     at: At = None,
     paths: Paths = None,
     types: Types = None,
@@ -81,27 +94,29 @@ def query(
     """Ask an index a question. Results go to stdout, everything else to stderr; exit 1 when nothing was found."""
     from c2vsearch.retriever import Retriever
 
-    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    shown = Shown(as_json, as_jsonl, files_only, full, explain)
+    _check_asked(words, queries, run_of, shown)
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
     )  # fmt: skip
+    if queries is not None and not as_jsonl:
+        check_run(config)
+    told = _instruction(task, instruction)
     retriever = Retriever(open_index(place, at), encoder=model)
     filter = asked_filter(paths, types, since, until, metadata, where)
     selection = retriever.select(filter) if filter is not None else None
     if selection is not None:
         messages().print(str(selection), style="dim")
-    hits = retriever.search_with(text, config, instruction=_instruction(task, instruction), where=filter)
-    if as_json:
-        print_json([record(hit, explain=explain) for hit in hits])
-    elif as_jsonl:
-        for hit in hits:
-            sys.stdout.write(json.dumps(record(hit, explain=explain), ensure_ascii=True) + "\n")
-    elif files_only:
-        for source in dict.fromkeys(hit.source for hit in hits):
-            sys.stdout.write(shown_path(source) + "\n")
-    else:
-        show_hits(hits, full=full, explain=explain)
+    if queries is not None:
+        answer(
+            retriever, queries, config, instruction=told, where=filter, explain=explain,
+            run_of=None if as_jsonl else cast(RunOf, run_of or "file"),
+        )  # fmt: skip
+        return
+    hits = retriever.search_with(_text(words or []), config, instruction=told, where=filter)
+    _show(hits, shown)
+    if not shown.for_programs:
         _show_search(retriever.collection, explain=explain and mode != "bm25")
     if selection is not None and not selection.matching:
         raise typer.Exit(1)
@@ -115,6 +130,57 @@ def query(
         chunks = retriever.collection.manifest.counts.get("chunks", 0)
         messages().print(_below(below[0], min_score) if below else _nothing(chunks, mode), style="dim")
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How hits are to be shown."""
+
+    as_json: bool
+    as_jsonl: bool
+    files_only: bool
+    full: bool
+    explain: bool
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether nobody looks at the hits themselves."""
+        return self.as_json or self.as_jsonl or self.files_only
+
+
+def _check_asked(words: list[str] | None, queries: str | None, run_of: str | None, shown: Shown) -> None:
+    """Refuse what does not go together: no option is taken and then forgotten."""
+    if queries is None:
+        if words is None:
+            raise InvalidConfig("nothing was asked; expected a question, or --queries FILE")
+        if run_of is not None:
+            raise InvalidConfig("--run-of is about the run that --queries writes; expected --queries with it")
+        return
+    if words is not None:
+        raise InvalidConfig("a question and --queries were both given; expected one of them")
+    if shown.as_json or shown.files_only or shown.full:
+        raise InvalidConfig("--queries writes a TREC run, or hits with --jsonl; leave out --json, -l and --full")
+    if shown.explain and not shown.as_jsonl:
+        raise InvalidConfig("a TREC run has no place for --explain; write --jsonl with it")
+    if run_of is not None and (shown.as_jsonl or run_of not in ("file", "chunk")):
+        raise InvalidConfig(f"--run-of is {run_of!r}; expected file or chunk, without --jsonl, which has all of a hit")
+
+
+def _text(words: list[str]) -> str:
+    return sys.stdin.read() if words == ["-"] else " ".join(words)
+
+
+def _show(hits: list[Hit], shown: Shown) -> None:
+    if shown.as_json:
+        print_json([record(hit, explain=shown.explain) for hit in hits])
+    elif shown.as_jsonl:
+        for hit in hits:
+            sys.stdout.write(json.dumps(record(hit, explain=shown.explain), ensure_ascii=True) + "\n")
+    elif shown.files_only:
+        for source in dict.fromkeys(hit.source for hit in hits):
+            sys.stdout.write(shown_path(source) + "\n")
+    else:
+        show_hits(hits, full=shown.full, explain=shown.explain)
 
 
 def _show_search(collection: Collection, *, explain: bool) -> None:

@@ -77,6 +77,15 @@ def read_run(path: Path) -> Run:
     return run
 
 
+def run_line(query: str, document: str, *, rank: int, score: float, tag: str) -> str:
+    """One line of a TREC run.
+
+    >>> run_line("q 1", "my notes.md", rank=1, score=0.5, tag="bm25")
+    'q%201 Q0 my%20notes.md 1 0.5 bm25'
+    """
+    return f"{encoded(query)} Q0 {encoded(document)} {rank} {score!r} {tag}"
+
+
 def encoded(name: str) -> str:
     """An id as a TREC file can hold it.
 
@@ -108,7 +117,7 @@ def file_names(evaluations: Sequence[Evaluation]) -> list[str]:
 
 def _run_lines(run: Run, *, tag: str) -> list[str]:
     return [
-        f"{encoded(query)} Q0 {encoded(document)} {rank} {score!r} {tag}"
+        run_line(query, document, rank=rank, score=score, tag=tag)
         for query, found in run.items()
         for rank, (document, score) in enumerate(sorted(found.items(), key=lambda item: -item[1]), start=1)
     ]
