@@ -22,6 +22,7 @@ from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.records import Hit, Mode
+from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
 from c2vsearch.search.pipeline import PLAIN, search
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
@@ -151,6 +152,52 @@ class Retriever:
             self._search(query, config, vectors[number] if vectors is not None else None, highlight, among)
             for number, query in enumerate(queries)
         ]
+
+    def more_like(
+        self, name: str, *, text: str = "", k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
+        rerank: bool = SearchConfig.rerank, instruction: str | None = None, where: Where | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """The k chunks most like one of the index, or like a file of it, which is itself left out.
+
+        Neighbours of the mean of its vectors, together with chunks that have its most telling words.
+
+        Args:
+            name: The id of a chunk (``hit.id``), a file, or lines of it: "a.md", "mail.zip!/b.md", "a.md:12-30".
+            text: A question as well: its words take the place of those of the example, and its vector is moved
+                towards that of the example.
+            k: As in `search`, like all that follow.
+            mode: "dense" looks at vectors alone, "bm25" at words alone.
+            rerank: Against the question, or the words.
+            instruction: Of the question; an example has none.
+            where: Which chunks may be given.
+
+        Raises:
+            InvalidQuery: The index has nothing of that name.
+        """
+        config = SearchConfig(k=k, mode=mode, rerank=rerank)
+        return self.more_like_with(self.example(name), config, text=text, instruction=instruction, where=where)
+
+    def more_like_with(
+        self, example: Example, config: SearchConfig, *, text: str = "", instruction: str | None = None,
+        where: Where | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """`more_like` with all settings in one object; a text of the index (`example`), or any ``Example((text,))``."""
+        query = parse_query(text) if text else Query(" ".join(telling_words(self.collection, example)))
+        vector = None
+        if config.mode != "bm25":
+            vectors = example.vectors if example.vectors is not None else self.encoder.encode_documents(example.texts)
+            asked = self.encoder.encode_queries([query.text], instruction=instruction)[0] if text else None
+            vector = direction(vectors, asked)
+        among = leaving_out(self.collection, example.rows, None if where is None else self.select(where).rows)
+        return self._search(query, config, vector, True, among)
+
+    def example(self, name: str) -> Example:
+        """What the index has under a name that `more_like` takes.
+
+        Raises:
+            InvalidQuery: It has nothing of that name.
+        """
+        return find_example(self.collection, name)
 
     def select(self, where: Where) -> Selection:
         """The chunks a filter lets through, and how many they are; the same filter costs nothing the second time.

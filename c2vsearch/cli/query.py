@@ -15,6 +15,7 @@ from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
 from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
+from c2vsearch.cli.like import asked_example
 from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode
@@ -33,6 +34,8 @@ c2vsearch query "who is on call" --path 'docs/**' --type md --since 2026-01-01 -
 c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags contains 'urgent')"
 
 c2vsearch query '"renewal date" certificate -draft'
+
+c2vsearch query --like docs/renewal.md:12
 
 c2vsearch query --queries queries.tsv -k 100 > handbook.run
 
@@ -75,6 +78,12 @@ def query(
             metavar="FILE", help="Many queries, one a line: JSON (_id, text), id TAB text, or text; - is stdin."
         ),
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHUNK|FILE", help="More like this: a chunk id, a file or FILE:LINE of the index, any file."
+        ),
+    ] = None,
     run_of: Annotated[
         str | None, typer.Option(metavar="file|chunk", help="What a TREC run of --queries names; file by default.")
     ] = None,
@@ -95,7 +104,7 @@ def query(
     from c2vsearch.retriever import Retriever
 
     shown = Shown(as_json, as_jsonl, files_only, full, explain)
-    _check_asked(words, queries, run_of, shown)
+    _check_asked(words, queries, like, run_of, shown)
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
@@ -114,7 +123,12 @@ def query(
             run_of=None if as_jsonl else cast(RunOf, run_of or "file"),
         )  # fmt: skip
         return
-    hits = retriever.search_with(_text(words or []), config, instruction=told, where=filter)
+    text = _text(words or [])
+    if like is not None:
+        example = asked_example(retriever, like)
+        hits = retriever.more_like_with(example, config, text=text, instruction=told, where=filter)
+    else:
+        hits = retriever.search_with(text, config, instruction=told, where=filter)
     _show(hits, shown)
     if not shown.for_programs:
         _show_search(retriever.collection, explain=explain and mode != "bm25")
@@ -148,16 +162,19 @@ class Shown:
         return self.as_json or self.as_jsonl or self.files_only
 
 
-def _check_asked(words: list[str] | None, queries: str | None, run_of: str | None, shown: Shown) -> None:
+def _check_asked(
+    words: list[str] | None, queries: str | None, like: str | None, run_of: str | None, shown: Shown
+) -> None:
     """Refuse what does not go together: no option is taken and then forgotten."""
     if queries is None:
-        if words is None:
-            raise InvalidConfig("nothing was asked; expected a question, or --queries FILE")
+        if words is None and like is None:
+            raise InvalidConfig("nothing was asked; expected a question, --like, or --queries FILE")
         if run_of is not None:
             raise InvalidConfig("--run-of is about the run that --queries writes; expected --queries with it")
         return
-    if words is not None:
-        raise InvalidConfig("a question and --queries were both given; expected one of them")
+    if words is not None or like is not None:
+        other = "a question" if words is not None else "--like"
+        raise InvalidConfig(f"{other} and --queries were both given; expected one of them")
     if shown.as_json or shown.files_only or shown.full:
         raise InvalidConfig("--queries writes a TREC run, or hits with --jsonl; leave out --json, -l and --full")
     if shown.explain and not shown.as_jsonl:
