@@ -65,7 +65,7 @@ def like(retriever: Retriever, name: str, config: SearchConfig, *, words: int) -
     query = Query(" ".join(telling_words(collection, example, count=words)))
     vector = None if config.mode == "bm25" else direction(example.vectors)
     among = leaving_out(collection, example.rows, None)
-    return search(collection, query, vector=vector, config=config, highlight=False, among=among)
+    return search(collection, query, vector=vector, config=config, highlighter=None, among=among)
 
 
 def main() -> None:

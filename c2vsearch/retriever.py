@@ -23,9 +23,11 @@ from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.records import Hit, Mode
 from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
+from c2vsearch.search.highlight import Highlighter, best_sentences
 from c2vsearch.search.pipeline import PLAIN, search
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
+from c2vsearch.search.token_match import TokenMatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -309,15 +311,27 @@ class Retriever:
         among: Live | None,
     ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
+        highlighter = self._highlighter(config) if highlight else None
         hits = search(
-            self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight, among=among,
-            profile=self._profile(config.mode),
+            self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
+            among=among, profile=self._profile(config.mode),
         )  # fmt: skip
         return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
 
     def _profile(self, mode: Mode) -> SearchProfile:
         """What the model is known to need; a search for keywords asks no model."""
         return self.encoder.profile if mode != "bm25" and isinstance(self.encoder, Profiled) else PLAIN
+
+    def _highlighter(self, config: SearchConfig) -> Highlighter:
+        if config.highlight == "words" or (config.highlight == "auto" and config.mode == "bm25"):
+            return best_sentences
+        if isinstance(self.encoder, TokenEncoder):
+            return TokenMatch(self.encoder, self.encoder.tokenizer)
+        if config.highlight == "auto":
+            return best_sentences
+        raise InvalidConfig(
+            f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
+        )
 
     def _file(self, source: str) -> str:
         root = root_of(self.collection.manifest.roots, source)

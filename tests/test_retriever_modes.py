@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from c2vsearch import Retriever, index_directory
-from c2vsearch.config import ChunkingConfig
+from c2vsearch.config import ChunkingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery
 from c2vsearch.index.exact import exact_search
+from c2vsearch.search.token_match import TokenMatch
 
 
 class Tokens(HashEncoder):
@@ -149,3 +150,18 @@ def test_context_repeats_nothing(retriever: Retriever) -> None:
         for line in passage.text.split("\n"):
             assert not line or line not in covered.setdefault(source, [])
             covered[source].append(line)
+
+
+def test_highlights_by_states_where_the_model_gives_them(retriever: Retriever, place: Path) -> None:
+    query = "which line of the garden page says 9"
+    for highlight, mode in (("states", "hybrid"), ("states", "bm25"), ("auto", "dense")):
+        hits = retriever.search_with(query, SearchConfig(k=5, highlight=highlight, mode=mode))  # type: ignore[arg-type]
+        expected = TokenMatch(Tokens(), Tokens().tokenizer)([hit.text for hit in hits], query)
+        assert [hit.highlight for hit in hits] == expected
+    plain = Retriever.open(place, encoder=HashEncoder())
+    by_words = [hit.highlight for hit in plain.search(query, k=5)]
+    assert [hit.highlight for hit in plain.search_with(query, SearchConfig(k=5, highlight="auto"))] == by_words
+    with pytest.raises(InvalidConfig, match="no token states to highlight by"):
+        plain.search_with(query, SearchConfig(highlight="states"))
+    with pytest.raises(InvalidConfig, match="highlight is 'all'"):
+        SearchConfig(highlight="all")  # type: ignore[arg-type]

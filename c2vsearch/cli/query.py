@@ -16,7 +16,7 @@ from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, Whe
 from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
 from c2vsearch.cli.like import asked_example
-from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, SearchConfig
+from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, Highlight, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode
 
@@ -96,6 +96,12 @@ def query(
     where: WhereText = None,
     full: Annotated[bool, typer.Option("--full", help="Whole chunks instead of snippets.")] = False,
     files_only: Annotated[bool, typer.Option("-l", "--files-only", help="Only the paths, each once.")] = False,
+    highlight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|states|words", help="How the best sentence is found: by meaning (auto, states) or fast."
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Score and rank at every stage.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Hits as a JSON array.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Hits as JSON, one a line.")] = False,
@@ -103,11 +109,12 @@ def query(
     """Ask an index a question. Results go to stdout, everything else to stderr; exit 1 when nothing was found."""
     from c2vsearch.retriever import Retriever
 
-    shown = Shown(as_json, as_jsonl, files_only, full, explain)
+    shown = Shown(as_json, as_jsonl, files_only, full, explain, highlight)
     _check_asked(words, queries, like, run_of, shown)
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
+        highlight=cast(Highlight, highlight or ("words" if files_only else "auto")),
     )  # fmt: skip
     if queries is not None and not as_jsonl:
         check_run(config)
@@ -155,6 +162,7 @@ class Shown:
     files_only: bool
     full: bool
     explain: bool
+    highlight: str | None
 
     @property
     def for_programs(self) -> bool:
@@ -177,8 +185,8 @@ def _check_asked(
         raise InvalidConfig(f"{other} and --queries were both given; expected one of them")
     if shown.as_json or shown.files_only or shown.full:
         raise InvalidConfig("--queries writes a TREC run, or hits with --jsonl; leave out --json, -l and --full")
-    if shown.explain and not shown.as_jsonl:
-        raise InvalidConfig("a TREC run has no place for --explain; write --jsonl with it")
+    if (shown.explain or shown.highlight) and not shown.as_jsonl:
+        raise InvalidConfig("a TREC run has no place for --explain and --highlight; write --jsonl with them")
     if run_of is not None and (shown.as_jsonl or run_of not in ("file", "chunk")):
         raise InvalidConfig(f"--run-of is {run_of!r}; expected file or chunk, without --jsonl, which has all of a hit")
 

@@ -21,7 +21,7 @@ from c2vsearch.records import Hit, Location, StageScore
 from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
 from c2vsearch.search.diversity import chosen
 from c2vsearch.search.fusion import combined, convex, scaled, weighted
-from c2vsearch.search.highlight import Span, best_sentences
+from c2vsearch.search.highlight import Highlighter, Span, best_sentences
 from c2vsearch.search.phrases import keyword_hits, without
 from c2vsearch.search.query import Query
 from c2vsearch.search.relevance import relevances, relevant
@@ -43,7 +43,7 @@ def search(
     vector: NDArray[np.float32] | None,
     config: SearchConfig,
     reranker: Reranker | None = None,
-    highlight: bool = True,
+    highlighter: Highlighter | None = best_sentences,
     among: Live | None = None,
     profile: SearchProfile = PLAIN,
 ) -> list[Hit]:
@@ -56,7 +56,8 @@ def search(
         vector: The query's unit vector; None in mode "bm25". Shape: (D,).
         config: Mode, sizes and weights.
         reranker: Looks again at the first ``config.rerank_candidates``; None for no second look.
-        highlight: Look for the best sentence of each hit; it is most of the time a search of many hits takes.
+        highlighter: Finds the best sentence of each hit, which is most of the time a search of many hits takes; None
+            for none.
         among: Which rows of each shard may be given, by either leg; None for all.
         profile: What searching with the model was found to need.
 
@@ -82,7 +83,7 @@ def search(
     candidates = in_order(collection, scores, at_once=config.k + AHEAD)
     found = chosen(collection, collapsed(candidates) if config.collapse else candidates, config)
     texts = [candidate.chunk.text for candidate in found]
-    sentences = best_sentences(texts, text) if highlight else [None] * len(found)
+    sentences = highlighter(texts, text) if highlighter is not None else [None] * len(found)
     return _hits(found, sentences, stages, relevance)
 
 

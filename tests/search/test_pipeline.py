@@ -154,7 +154,7 @@ def test_no_leg_is_asked_for_more_than_there_is(collection):
 
 def test_without_highlight_only_the_highlight_is_missing(collection):
     plain = search(collection, Query("text"), vector=VECTOR, config=SearchConfig())
-    bare = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(), highlight=False)
+    bare = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(), highlighter=None)
     assert [(hit.id, hit.score) for hit in bare] == [(hit.id, hit.score) for hit in plain]
     assert all(hit.highlight for hit in plain)
     assert not any(hit.highlight for hit in bare)
