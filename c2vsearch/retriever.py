@@ -21,6 +21,7 @@ from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
+from c2vsearch.rag.surroundings import Surrounding, neighbourhoods, sections
 from c2vsearch.records import Hit, Mode
 from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
 from c2vsearch.search.highlight import Highlighter, best_sentences
@@ -200,6 +201,15 @@ class Retriever:
             InvalidQuery: It has nothing of that name.
         """
         return find_example(self.collection, name)
+
+    def neighbourhoods(self, hits: Sequence[Hit], *, neighbours: int = 1) -> list[Surrounding]:
+        """The text around each hit: it and so many chunks on either side, with its place."""
+        _check_least("neighbours", neighbours, 0)
+        return neighbourhoods(self.collection, hits, neighbours=neighbours)
+
+    def sections(self, hits: Sequence[Hit]) -> list[Surrounding]:
+        """The whole section of each hit: all under its heading; without headings its page, or else the document."""
+        return sections(self.collection, hits)
 
     def select(self, where: Where) -> Selection:
         """The chunks a filter lets through, and how many they are; the same filter costs nothing the second time.

@@ -34,9 +34,10 @@ escaped. `search` is another name of `query`. `C2VSEARCH_INDEX` stands in for `-
 With `--json`, a hit is `rank`, `score`, `relevance` (from 0 to 1, or null where it is not known), `id`, `path`,
 `start_line`, `end_line`, `page`, `heading_path`, `title`, `start`, `end`, `text`, `highlight` (a span of `text`, or
 null), `member` (a part of the file, or ""), `kind`, `metadata` (an object) and `repeats` (where the same text stands as
-well); with `--explain` also `stages` (`stage`, `score`, `rank`). Scores are higher for better hits: the cosine in mode
-`dense`, BM25 in mode `bm25`, the cosine mixed with the keyword score in mode `hybrid` (at most 1), and from 1 to 2 for
-reranked hits. On the screen a hit has its relevance, or its score where that is not known.
+well); with `--context` or `--section` also `context` (the text around it), with `--explain` `stages` (`stage`, `score`,
+`rank`). Scores are higher for better hits: the cosine in mode `dense`, BM25 in mode `bm25`, the cosine mixed with the
+keyword score in mode `hybrid` (at most 1), and from 1 to 2 for reranked hits. On the screen a hit has its relevance, or
+its score where that is not known.
 """
 
 

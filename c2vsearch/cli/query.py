@@ -16,12 +16,15 @@ from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, Whe
 from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
 from c2vsearch.cli.like import asked_example
+from c2vsearch.cli.links import link_format
 from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, Highlight, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode
 
 if TYPE_CHECKING:
     from c2vsearch.collection import Collection
+    from c2vsearch.rag.surroundings import Surrounding
+    from c2vsearch.retriever import Retriever
 
 EXAMPLES = """Examples:
 
@@ -95,6 +98,20 @@ def query(
     metadata: MetadataPairs = None,
     where: WhereText = None,
     full: Annotated[bool, typer.Option("--full", help="Whole chunks instead of snippets.")] = False,
+    context: Annotated[
+        int | None, typer.Option(metavar="N", help="Whole chunks, with N more on either side of each hit.")
+    ] = None,
+    section: Annotated[
+        bool, typer.Option("--section", help="The whole section under the heading of each hit.")
+    ] = False,
+    links: Annotated[
+        str | None,
+        typer.Option(
+            envvar="C2VSEARCH_LINKS",
+            metavar="NAME|FORMAT",
+            help="Links to files in a terminal: file, kitty, vscode, vscodium, cursor, none, or a format.",
+        ),
+    ] = None,
     files_only: Annotated[bool, typer.Option("-l", "--files-only", help="Only the paths, each once.")] = False,
     highlight: Annotated[
         str | None,
@@ -109,7 +126,7 @@ def query(
     """Ask an index a question. Results go to stdout, everything else to stderr; exit 1 when nothing was found."""
     from c2vsearch.retriever import Retriever
 
-    shown = Shown(as_json, as_jsonl, files_only, full, explain, highlight)
+    shown = Shown(as_json, as_jsonl, files_only, full, explain, highlight, context, section, link_format(links))
     _check_asked(words, queries, like, run_of, shown)
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
@@ -136,7 +153,7 @@ def query(
         hits = retriever.more_like_with(example, config, text=text, instruction=told, where=filter)
     else:
         hits = retriever.search_with(text, config, instruction=told, where=filter)
-    _show(hits, shown)
+    _show(hits, shown, _around(retriever, hits, shown))
     if not shown.for_programs:
         _show_search(retriever.collection, explain=explain and mode != "bm25")
     if selection is not None and not selection.matching:
@@ -163,6 +180,9 @@ class Shown:
     full: bool
     explain: bool
     highlight: str | None
+    context: int | None
+    section: bool
+    links: str
 
     @property
     def for_programs(self) -> bool:
@@ -174,6 +194,10 @@ def _check_asked(
     words: list[str] | None, queries: str | None, like: str | None, run_of: str | None, shown: Shown
 ) -> None:
     """Refuse what does not go together: no option is taken and then forgotten."""
+    if sum((shown.context is not None, shown.section, shown.full)) > 1:
+        raise InvalidConfig("of --full, --context and --section more than one was given; expected one of them")
+    if shown.files_only and (shown.context is not None or shown.section or shown.full):
+        raise InvalidConfig("-l shows paths alone; leave out --full, --context and --section")
     if queries is None:
         if words is None and like is None:
             raise InvalidConfig("nothing was asked; expected a question, --like, or --queries FILE")
@@ -183,8 +207,10 @@ def _check_asked(
     if words is not None or like is not None:
         other = "a question" if words is not None else "--like"
         raise InvalidConfig(f"{other} and --queries were both given; expected one of them")
-    if shown.as_json or shown.files_only or shown.full:
-        raise InvalidConfig("--queries writes a TREC run, or hits with --jsonl; leave out --json, -l and --full")
+    if shown.as_json or shown.files_only or shown.full or shown.context is not None or shown.section:
+        raise InvalidConfig(
+            "--queries writes a TREC run, or hits with --jsonl; leave out --json, -l, --full, --context and --section"
+        )
     if (shown.explain or shown.highlight) and not shown.as_jsonl:
         raise InvalidConfig("a TREC run has no place for --explain and --highlight; write --jsonl with them")
     if run_of is not None and (shown.as_jsonl or run_of not in ("file", "chunk")):
@@ -195,17 +221,28 @@ def _text(words: list[str]) -> str:
     return sys.stdin.read() if words == ["-"] else " ".join(words)
 
 
-def _show(hits: list[Hit], shown: Shown) -> None:
+def _around(retriever: Retriever, hits: list[Hit], shown: Shown) -> list[Surrounding]:
+    """What is shown of each hit instead of its own text, if anything was asked for."""
+    if shown.section:
+        return retriever.sections(hits)
+    return retriever.neighbourhoods(hits, neighbours=shown.context) if shown.context is not None else []
+
+
+def _show(hits: list[Hit], shown: Shown, around: list[Surrounding]) -> None:
+    records = (
+        record(hit, explain=shown.explain, around=around[number] if around else None)
+        for number, hit in enumerate(hits)
+    )  # fmt: skip
     if shown.as_json:
-        print_json([record(hit, explain=shown.explain) for hit in hits])
+        print_json(list(records))
     elif shown.as_jsonl:
-        for hit in hits:
-            sys.stdout.write(json.dumps(record(hit, explain=shown.explain), ensure_ascii=True) + "\n")
+        for fields in records:
+            sys.stdout.write(json.dumps(fields, ensure_ascii=True) + "\n")
     elif shown.files_only:
         for source in dict.fromkeys(hit.source for hit in hits):
             sys.stdout.write(shown_path(source) + "\n")
     else:
-        show_hits(hits, full=shown.full, explain=shown.explain)
+        show_hits(hits, full=shown.full, explain=shown.explain, around=around, links=shown.links)
 
 
 def _show_search(collection: Collection, *, explain: bool) -> None:

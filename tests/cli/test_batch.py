@@ -133,7 +133,7 @@ def test_queries_that_find_nothing_are_named(home: Path) -> None:
         (["ferry", "--run-of", "chunk"], "expected --queries with it"),
         (["--queries", "-", "--run-of", "page"], "--run-of is 'page'; expected file or chunk"),
         (["--queries", "-", "--run-of", "file", "--jsonl"], "without --jsonl"),
-        (["--queries", "-", "--json"], "leave out --json, -l and --full"),
+        (["--queries", "-", "--json"], "leave out --json, -l, --full"),
         (["--queries", "-", "--explain"], "no place for --explain"),
         (["--queries", "-", "--group-by", "file"], "in another order than that of their scores"),
     ],
