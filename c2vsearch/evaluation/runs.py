@@ -4,7 +4,8 @@
     DIR/MODEL.MODE.run               what was found:  query Q0 document rank score tag
     DIR/measures.tsv                 model, mode, query, and a column for each measure
 
-TREC files are split at white space, so white space and percent signs in ids are percent-encoded there.
+TREC files are split at white space, so white space, percent signs and control characters in ids are percent-encoded
+there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from c2vsearch.evaluation.evaluate import Evaluation, Run
 
 QRELS, MEASURES = "qrels.txt", "measures.tsv"
 LONGEST_NAME = 120
-_SPLITS_OR_BREAKS = re.compile(r"[\s%\x00-\x1f\x7f\ud800-\udfff]")
+# What splits a line or breaks a file, and what a terminal would obey (`c2vsearch.terminal`).
+_SPLITS_OR_BREAKS = re.compile(
+    r"[\s%\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
+    r"\U000e0000-\U000e007f]"
+)
 
 
 def prepare_folder(folder: Path) -> Path:
