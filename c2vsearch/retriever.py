@@ -16,7 +16,7 @@ from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.collection.roots import root_of
 from c2vsearch.config import GroupBy, SearchConfig
 from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
-from c2vsearch.errors import EncoderMismatch, InvalidConfig, ModelNotFound
+from c2vsearch.errors import EncoderMismatch, InvalidConfig, InvalidQuery, ModelNotFound
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
@@ -25,7 +25,7 @@ from c2vsearch.rag.surroundings import Surrounding, neighbourhoods, sections
 from c2vsearch.records import Hit, Mode
 from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
 from c2vsearch.search.highlight import Highlighter, best_sentences
-from c2vsearch.search.pipeline import PLAIN, search
+from c2vsearch.search.pipeline import PLAIN, search, search_any
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
 from c2vsearch.search.token_match import TokenMatch
@@ -155,6 +155,38 @@ class Retriever:
             self._search(query, config, vectors[number] if vectors is not None else None, highlight, among)
             for number, query in enumerate(queries)
         ]
+
+    def search_any(
+        self, texts: Sequence[str], *, k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
+        rerank: bool = SearchConfig.rerank, instruction: str | None = None,
+        candidates: int = SearchConfig.candidates, where: Where | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """`search` for one question in several phrasings: the hits that are best for them together.
+
+        A hit's score is the mean of those it has for each, so it means what it means in a search for one. Stages tell
+        the score for each. The first phrasing is the one that is reranked and highlighted by.
+
+        Raises:
+            InvalidQuery: There is no phrasing, or an empty one.
+        """
+        config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
+        return self.search_any_with(texts, config, instruction=instruction, where=where)
+
+    def search_any_with(
+        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None, where: Where | None = None
+    ) -> list[Hit]:
+        """`search_any` with all settings in one object."""
+        queries = [(parse_query if config.operators else plain_query)(text) for text in texts]
+        if not queries:
+            raise InvalidQuery("there is no query; expected at least one phrasing of a question")
+        words = [query.text for query in queries]
+        hits = search_any(
+            self.collection, queries, config=config,
+            vectors=None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction),
+            reranker=self._reranker if config.rerank else None, highlighter=self._highlighter(config),
+            among=None if where is None else self.select(where).rows, profile=self._profile(config.mode),
+        )  # fmt: skip
+        return self._placed(hits)
 
     def more_like(
         self, name: str, *, text: str = "", k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
@@ -326,6 +358,9 @@ class Retriever:
             self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
             among=among, profile=self._profile(config.mode),
         )  # fmt: skip
+        return self._placed(hits)
+
+    def _placed(self, hits: Sequence[Hit]) -> list[Hit]:
         return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
 
     def _profile(self, mode: Mode) -> SearchProfile:

@@ -56,7 +56,7 @@ def test_dense_equals_exact_search(retriever: Retriever) -> None:
     vectors = retriever.collection.vectors([row for row, _ in rows]).astype(np.float16)
     query = "which ferry page says 7"
     expected = exact_search(Tokens().encode_queries([query])[0], [vectors], k=40)
-    hits = retriever.search(query, k=8, mode="dense")
+    hits = retriever.search_with(query, SearchConfig(k=8, mode="dense", collapse=False))
     np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected[:8]], atol=1e-5)
 
 
@@ -165,3 +165,20 @@ def test_highlights_by_states_where_the_model_gives_them(retriever: Retriever, p
         plain.search_with(query, SearchConfig(highlight="states"))
     with pytest.raises(InvalidConfig, match="highlight is 'all'"):
         SearchConfig(highlight="all")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
+def test_several_phrasings_are_the_mean_of_each(retriever: Retriever, mode: str) -> None:
+    texts = ["ferry line 3", "passport", '"garden page" -engine']
+    every = retriever.collection.stats().chunks
+    config = SearchConfig(k=every, candidates=every, mode=mode, collapse=False)  # type: ignore[arg-type]
+    each = [{hit.id: hit.score for hit in hits} for hits in retriever.search_batch_with(texts, config)]
+    hits = retriever.search_any_with(texts, config)
+    assert not any("engine" in hit.text for hit in hits)
+    for hit in hits:
+        assert hit.score == pytest.approx(sum(scores.get(hit.id, min(scores.values())) for scores in each) / 3)
+        assert Path(hit.file).is_file()
+    assert retriever.search_any(texts[:2], k=3) == retriever.search_any_with(texts[:2], SearchConfig(k=3))
+    for wrong in ([], ["ferry", " "]):
+        with pytest.raises(InvalidQuery):
+            retriever.search_any(wrong)

@@ -38,6 +38,8 @@ c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags
 
 c2vsearch query '"renewal date" certificate -draft'
 
+c2vsearch query "who mends the lift" --also "elevator repair" --also "maintenance contract"
+
 c2vsearch query --like docs/renewal.md:12
 
 c2vsearch query --queries queries.tsv -k 100 > handbook.run
@@ -87,6 +89,9 @@ def query(
             metavar="CHUNK|FILE", help="More like this: a chunk id, a file or FILE:LINE of the index, any file."
         ),
     ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="The same question in other words; any number of times.")
+    ] = None,
     run_of: Annotated[
         str | None, typer.Option(metavar="file|chunk", help="What a TREC run of --queries names; file by default.")
     ] = None,
@@ -128,6 +133,8 @@ def query(
 
     shown = Shown(as_json, as_jsonl, files_only, full, explain, highlight, context, section, link_format(links))
     _check_asked(words, queries, like, run_of, shown)
+    if also and (queries is not None or like is not None):
+        raise InvalidConfig("--also is another phrasing of a question; leave out --queries and --like")
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
@@ -151,6 +158,8 @@ def query(
     if like is not None:
         example = asked_example(retriever, like)
         hits = retriever.more_like_with(example, config, text=text, instruction=told, where=filter)
+    elif also:
+        hits = retriever.search_any_with([text, *also], config, instruction=told, where=filter)
     else:
         hits = retriever.search_with(text, config, instruction=told, where=filter)
     _show(hits, shown, _around(retriever, hits, shown))

@@ -20,7 +20,7 @@ from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Hit, Location, StageScore
 from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
 from c2vsearch.search.diversity import chosen
-from c2vsearch.search.fusion import combined, convex, scaled, weighted
+from c2vsearch.search.fusion import average, combined, convex, scaled, weighted
 from c2vsearch.search.highlight import Highlighter, Span, best_sentences
 from c2vsearch.search.phrases import keyword_hits, without
 from c2vsearch.search.query import Query
@@ -64,20 +64,80 @@ def search(
     Raises:
         InvalidConfig: ``config.min_score`` is asked of scores whose relevance is not known.
     """
+    among = without(collection, query.excluded, among)
+    stages = _stages(collection, query, vector, config, among=among, profile=profile)
+    return _answer(
+        collection, query.text, stages, config, profile=profile, reranker=reranker, highlighter=highlighter
+    )  # fmt: skip
+
+
+def search_any(
+    collection: Collection,
+    queries: Sequence[Query],
+    *,
+    vectors: NDArray[np.float32] | None,
+    config: SearchConfig,
+    reranker: Reranker | None = None,
+    highlighter: Highlighter | None = best_sentences,
+    among: Live | None = None,
+    profile: SearchProfile = PLAIN,
+) -> list[Hit]:
+    """`search` for several phrasings of one question, by the mean of their scores.
+
+    The first is the one that is reranked and highlighted by. What any of them excludes is in no hit.
+
+    Args:
+        collection: The version to search.
+        queries: At least one.
+        vectors: A unit vector for each; None in mode "bm25". Shape: (Q, D).
+        config: As in `search`.
+        reranker: As in `search`.
+        highlighter: As in `search`.
+        among: As in `search`.
+        profile: As in `search`.
+    """
+    among = without(collection, [phrase for query in queries for phrase in query.excluded], among)
+    stages: Stages = {}
+    for number, query in enumerate(queries):
+        vector = None if vectors is None else vectors[number]
+        found = _stages(collection, query, vector, config, among=among, profile=profile)
+        stages[f"phrasing {number + 1}"] = _last(found)
+    stages["phrasings"] = average(list(stages.values()))
+    return _answer(
+        collection, queries[0].text, stages, config, profile=profile, reranker=reranker, highlighter=highlighter
+    )  # fmt: skip
+
+
+def _stages(
+    collection: Collection, query: Query, vector: NDArray[np.float32] | None, config: SearchConfig, *,
+    among: Live | None, profile: SearchProfile,
+) -> Stages:  # fmt: skip
+    """The legs of a query, fused where there are two."""
     # No more than there is: the keyword index sets room aside for as many as are asked for.
     depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
-    among, text = without(collection, query.excluded, among), query.text
     stages: Stages = {}
     if vector is not None and config.mode == "hybrid":
         vector = profile.beside_keywords(vector)
     if config.mode != "bm25" and vector is not None:
         stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among))
     if config.mode != "dense":
-        stages["bm25"] = dict(keyword_hits(collection, text, query.phrases, k=depth, among=among))
+        stages["bm25"] = dict(keyword_hits(collection, query.text, query.phrases, k=depth, among=among))
     if config.mode == "hybrid" and vector is not None:
-        stages["fused"] = _fused(collection, text, vector, stages, config)
-    relevance = relevances(stages[next(reversed(stages))], config, profile)
-    scores = relevant(stages[next(reversed(stages))], relevance, config)
+        stages["fused"] = _fused(collection, query.text, vector, stages, config)
+    return stages
+
+
+def _last(stages: Stages) -> Scores:
+    return stages[next(reversed(stages))]
+
+
+def _answer(
+    collection: Collection, text: str, stages: Stages, config: SearchConfig, *, profile: SearchProfile,
+    reranker: Reranker | None, highlighter: Highlighter | None,
+) -> list[Hit]:  # fmt: skip
+    """Candidates to hits: held to the relevance asked for, looked at again, chosen, their best sentences found."""
+    relevance = relevances(_last(stages), config, profile)
+    scores = relevant(_last(stages), relevance, config)
     if reranker is not None and scores:
         stages["rerank"], scores = _reranked(collection, text, scores, reranker, config)
     candidates = in_order(collection, scores, at_once=config.k + AHEAD)

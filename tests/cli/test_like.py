@@ -81,3 +81,15 @@ def test_what_cannot_be_an_example(home: Path, arguments: list[str], message: st
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_another_phrasing_finds_what_the_question_does_not(home: Path) -> None:
+    assert run(home, "blue", "-l", "--mode", "bm25").stdout.splitlines() == ["ferry.md"]
+    done = run(home, "blue", "--also", "sugar", "--also", "zebra", "--mode", "bm25", "--json", "--explain")
+    hits = json.loads(done.stdout)
+    assert {hit["path"] for hit in hits} == {"ferry.md", "cake.md"}
+    assert {stage["stage"] for hit in hits for stage in hit["stages"]} == {"phrasing 1", "phrasing 2", "phrasings"}
+    for options in (["x", "--also", "y", "--like", "ferry.md"], ["--queries", "-", "--also", "y"]):
+        refused = run(home, *options)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "--also is another phrasing of a question" in refused.stderr
