@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,7 +26,7 @@ from c2vsearch.rag.surroundings import Surrounding, neighbourhoods, sections
 from c2vsearch.records import Hit, Mode
 from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
 from c2vsearch.search.highlight import Highlighter, best_sentences
-from c2vsearch.search.pipeline import PLAIN, search, search_any
+from c2vsearch.search.pipeline import PLAIN, STREAMED, iter_search, search, search_any
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
 from c2vsearch.search.token_match import TokenMatch
@@ -156,6 +157,29 @@ class Retriever:
             for number, query in enumerate(queries)
         ]
 
+    def iter_search(
+        self, text: str, config: SearchConfig, *, instruction: str | None = None, where: Where | None = None
+    ) -> Iterator[Hit]:
+        """Hits one by one, their chunks read as they are taken: for a ``config.k`` of many thousands.
+
+        Memory grows with the number of candidates by their scores, not by their texts. Every chunk is a hit of its own
+        and has no highlight: what puts hits together, or compares them, needs them all.
+
+        Raises:
+            InvalidConfig: Hits are to be grouped, made different or limited by file.
+        """
+        if config.group_by or config.diversity or config.per_source is not None:
+            raise InvalidConfig(
+                "hits one by one are neither grouped nor chosen; leave out group_by, per_source, diversity"
+            )
+        query = (parse_query if config.operators else plain_query)(text)
+        asked = None if config.mode == "bm25" else self.encoder.encode_queries([query.text], instruction=instruction)[0]
+        found = iter_search(
+            self.collection, query, vector=asked, config=config, reranker=self._reranker if config.rerank else None,
+            among=None if where is None else self.select(where).rows, profile=self._profile(config.mode),
+        )  # fmt: skip
+        return (dataclasses.replace(hit, file=self._file(hit.source)) for hit in found)
+
     def search_any(
         self, texts: Sequence[str], *, k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
         rerank: bool = SearchConfig.rerank, instruction: str | None = None,
@@ -224,7 +248,8 @@ class Retriever:
             asked = self.encoder.encode_queries([query.text], instruction=instruction)[0] if text else None
             vector = direction(vectors, asked)
         among = leaving_out(self.collection, example.rows, None if where is None else self.select(where).rows)
-        return self._search(query, config, vector, True, among)
+        # What is known of questions, relevance included, does not hold for documents: PLAIN.
+        return self._search(query, config, vector, True, among, profile=PLAIN)
 
     def example(self, name: str) -> Example:
         """What the index has under a name that `more_like` takes.
@@ -306,6 +331,13 @@ class Retriever:
         """`search` in a thread of its own, with its settings: the event loop goes on meanwhile."""
         return await asyncio.to_thread(self.search, text, **settings)
 
+    async def aiter_search(self, text: str, config: SearchConfig, **settings: Any) -> AsyncIterator[Hit]:
+        """`iter_search` that reads in a thread of its own, 64 hits at a time."""
+        found = await asyncio.to_thread(self.iter_search, text, config, **settings)
+        while part := await asyncio.to_thread(lambda: list(islice(found, STREAMED))):
+            for hit in part:
+                yield hit
+
     async def acontext(self, text: str, **settings: Any) -> Context:
         """`context` in a thread of its own, with its settings."""
         return await asyncio.to_thread(self.context, text, **settings)
@@ -351,12 +383,13 @@ class Retriever:
         vector: NDArray[np.float32] | None,
         highlight: bool,
         among: Live | None,
+        profile: SearchProfile | None = None,
     ) -> list[Hit]:
         reranker = self._reranker if config.rerank else None
         highlighter = self._highlighter(config) if highlight else None
         hits = search(
             self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
-            among=among, profile=self._profile(config.mode),
+            among=among, profile=profile or self._profile(config.mode),
         )  # fmt: skip
         return self._placed(hits)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import numpy as np
 import pytest
 
 from c2vsearch import Retriever, index_directory
+from c2vsearch.collection import Collection, Row
 from c2vsearch.config import ChunkingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery
 from c2vsearch.index.exact import exact_search
+from c2vsearch.records import Chunk, Hit
 from c2vsearch.search.token_match import TokenMatch
 
 
@@ -182,3 +186,52 @@ def test_several_phrasings_are_the_mean_of_each(retriever: Retriever, mode: str)
     for wrong in ([], ["ferry", " "]):
         with pytest.raises(InvalidQuery):
             retriever.search_any(wrong)
+
+
+@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
+@pytest.mark.parametrize("rerank", [False, True])
+def test_hits_one_by_one_are_those_of_a_search(retriever: Retriever, mode: str, rerank: bool) -> None:
+    config = SearchConfig(k=90, mode=mode, rerank=rerank, collapse=False)  # type: ignore[arg-type]
+    query, where = "the engine page says 5 -dough", {"kind": "markdown"}
+    whole = [dataclasses.replace(hit, highlight=None) for hit in retriever.search_with(query, config, where=where)]
+    assert len(whole) > 70
+    assert list(retriever.iter_search(query, config, where=where)) == whole
+
+    async def all_of() -> list[Hit]:
+        return [hit async for hit in retriever.aiter_search(query, config, where=where)]
+
+    assert asyncio.run(all_of()) == whole
+
+
+def test_hits_one_by_one_are_read_as_they_are_taken(retriever: Retriever, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    chunks = Collection.chunks
+
+    def counted(self: Collection, rows: Sequence[Row]) -> list[Chunk]:
+        nonlocal read
+        read += len(rows)
+        return chunks(self, rows)
+
+    monkeypatch.setattr(Collection, "chunks", counted)
+    found = retriever.iter_search("ferry", SearchConfig(k=100_000, mode="dense"))
+    assert read == 0
+    next(found)
+    assert 0 < read < 100
+    assert len(list(found)) + 1 == retriever.collection.stats().chunks
+
+
+def test_hits_one_by_one_refuse_at_once(retriever: Retriever) -> None:
+    with pytest.raises(InvalidQuery):
+        retriever.iter_search(" ", SearchConfig())
+    with pytest.raises(InvalidConfig, match="neither grouped nor chosen"):
+        retriever.iter_search("x", SearchConfig(group_by="file"))
+
+
+def test_more_than_there_is_and_fewer_candidates_than_hits(retriever: Retriever) -> None:
+    every = retriever.collection.stats().chunks
+    config = SearchConfig(k=every + 50, mode="dense", collapse=False)
+    assert len(retriever.search_with("ferry line", config)) == every
+    few = SearchConfig(k=30, candidates=3, mode="dense", collapse=False)
+    assert [hit.id for hit in retriever.search_with("ferry line", few)] == [
+        hit.id for hit in retriever.search_with("ferry line", config)[:30]
+    ]

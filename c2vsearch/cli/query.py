@@ -133,8 +133,7 @@ def query(
 
     shown = Shown(as_json, as_jsonl, files_only, full, explain, highlight, context, section, link_format(links))
     _check_asked(words, queries, like, run_of, shown)
-    if also and (queries is not None or like is not None):
-        raise InvalidConfig("--also is another phrasing of a question; leave out --queries and --like")
+    _check_also(also, queries, like)
     config = SearchConfig(
         k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
@@ -155,25 +154,23 @@ def query(
         )  # fmt: skip
         return
     text = _text(words or [])
-    if like is not None:
-        example = asked_example(retriever, like)
-        hits = retriever.more_like_with(example, config, text=text, instruction=told, where=filter)
-    elif also:
-        hits = retriever.search_any_with([text, *also], config, instruction=told, where=filter)
-    else:
-        hits = retriever.search_with(text, config, instruction=told, where=filter)
+    example = asked_example(retriever, like) if like is not None else None
+
+    def ask(config: SearchConfig) -> list[Hit]:
+        if example is not None:
+            return retriever.more_like_with(example, config, text=text, instruction=told, where=filter)
+        if also:
+            return retriever.search_any_with([text, *also], config, instruction=told, where=filter)
+        return retriever.search_with(text, config, instruction=told, where=filter)
+
+    hits = ask(config)
     _show(hits, shown, _around(retriever, hits, shown))
     if not shown.for_programs:
         _show_search(retriever.collection, explain=explain and mode != "bm25")
     if selection is not None and not selection.matching:
         raise typer.Exit(1)
     if not hits:
-        below = min_score > 0 and retriever.search_with(
-            text,
-            dataclasses.replace(config, k=1, min_score=0.0),
-            instruction=_instruction(task, instruction),
-            where=filter,
-        )
+        below = min_score > 0 and ask(dataclasses.replace(config, k=1, min_score=0.0))
         chunks = retriever.collection.manifest.counts.get("chunks", 0)
         messages().print(_below(below[0], min_score) if below else _nothing(chunks, mode), style="dim")
         raise typer.Exit(1)
@@ -224,6 +221,11 @@ def _check_asked(
         raise InvalidConfig("a TREC run has no place for --explain and --highlight; write --jsonl with them")
     if run_of is not None and (shown.as_jsonl or run_of not in ("file", "chunk")):
         raise InvalidConfig(f"--run-of is {run_of!r}; expected file or chunk, without --jsonl, which has all of a hit")
+
+
+def _check_also(also: list[str] | None, queries: str | None, like: str | None) -> None:
+    if also and (queries is not None or like is not None):
+        raise InvalidConfig("--also is another phrasing of a question; leave out --queries and --like")
 
 
 def _text(words: list[str]) -> str:

@@ -7,7 +7,8 @@ hit.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Scores = dict[Row, float]
 Stages = dict[str, Scores]
 PLAIN = SearchProfile()
+STREAMED, STREAMED_AT_MOST = 64, 4096  # chunks read at a time where hits are given one by one
 AHEAD = 6  # chunks read beyond k: repetitions take no place of a hit
 
 
@@ -108,6 +110,31 @@ def search_any(
     )  # fmt: skip
 
 
+def iter_search(
+    collection: Collection,
+    query: Query,
+    *,
+    vector: NDArray[np.float32] | None,
+    config: SearchConfig,
+    reranker: Reranker | None = None,
+    among: Live | None = None,
+    profile: SearchProfile = PLAIN,
+) -> Iterator[Hit]:
+    """`search` that gives hits as their chunks are read: of the texts so many are in memory as are read at a time.
+
+    Scores of all candidates are. Every chunk is a hit of its own, and no sentence of it is looked for.
+    """
+    among = without(collection, query.excluded, among)
+    stages = _stages(collection, query, vector, config, among=among, profile=profile)
+    relevance = relevances(_last(stages), config, profile)
+    scores = relevant(_last(stages), relevance, config)
+    if reranker is not None and scores:
+        stages["rerank"], scores = _reranked(collection, query.text, scores, reranker, config)
+    told = _told(stages, relevance)
+    found = islice(in_order(collection, scores, at_once=STREAMED, at_most=STREAMED_AT_MOST), config.k)
+    return (told(rank, each, None) for rank, each in enumerate(found, start=1))
+
+
 def _stages(
     collection: Collection, query: Query, vector: NDArray[np.float32] | None, config: SearchConfig, *,
     among: Live | None, profile: SearchProfile,
@@ -174,19 +201,25 @@ def _reranked(
 
 
 def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: Stages, relevance: Scores) -> list[Hit]:
-    ranks = {stage: {row: rank for rank, row in enumerate(ranked(scores), start=1)} for stage, scores in stages.items()}
+    told = _told(stages, relevance)
     return [
-        dataclasses.replace(
-            _hit(rank, candidate, sentence),
-            relevance=relevance.get(candidate.row),
-            stages=tuple(
-                StageScore(stage, scores[candidate.row], ranks[stage][candidate.row])
-                for stage, scores in stages.items()
-                if candidate.row in scores
-            ),
-        )
+        told(rank, candidate, sentence)
         for rank, (candidate, sentence) in enumerate(zip(found, sentences, strict=True), start=1)
     ]
+
+
+def _told(stages: Stages, relevance: Scores) -> Callable[[int, Candidate, Span | None], Hit]:
+    """Makes hits that know their relevance, and what each stage that has them says of them."""
+    ranks = {stage: {row: rank for rank, row in enumerate(ranked(scores), start=1)} for stage, scores in stages.items()}
+
+    def hit(rank: int, candidate: Candidate, sentence: Span | None) -> Hit:
+        row = candidate.row
+        said = tuple(
+            StageScore(stage, scores[row], ranks[stage][row]) for stage, scores in stages.items() if row in scores
+        )
+        return dataclasses.replace(_hit(rank, candidate, sentence), relevance=relevance.get(row), stages=said)
+
+    return hit
 
 
 def _hit(rank: int, candidate: Candidate, sentence: Span | None) -> Hit:
