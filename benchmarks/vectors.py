@@ -37,8 +37,12 @@ class Made:
 
     def parts(self, rows: int) -> Iterator[NDArray[np.float16]]:
         """Rows, at most `PART` at a time. Shape: (<= PART, D)."""
-        for start in range(0, rows, PART):
-            yield self._drawn(min(PART, rows - start), 1 + start // PART, spread=1.0).astype(np.float16)
+        for number in range(1, 1 + -(-rows // PART)):
+            yield self.part(number, rows)
+
+    def part(self, number: int, rows: int) -> NDArray[np.float16]:
+        """One of them, counted from 1, of so many rows in all. Shape: (<= PART, D)."""
+        return self._drawn(min(PART, rows - PART * (number - 1)), number, spread=1.0).astype(np.float16)
 
     def queries(self, count: int) -> NDArray[np.float32]:
         """Rows of the same kind, a little further from the centres. Shape: (count, D)."""

@@ -18,6 +18,7 @@ Fusion = Literal["weighted", "rrf", "minmax", "zscore"]
 FUSIONS = ("weighted", "rrf", "minmax", "zscore")
 GroupBy = Literal["", "file"]
 Highlight = Literal["words", "states", "auto"]
+Rerank = bool | Literal["auto"]
 HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
 
 Precision = Literal["auto", "int8", "fp32", "bf16"]
@@ -217,9 +218,12 @@ class IndexSpec:
 class SearchConfig:
     """How a query is answered: ``k`` final hits out of ``candidates`` from each leg.
 
-    ``lexical_weight`` is what a full keyword score is worth beside the cosine (`c2vsearch.search.fusion`),
-    ``rerank_weight`` the share of the second look in a reranked score; both were chosen over evaluation sets
-    together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
+    ``lexical_weight`` is what a full keyword score is worth beside the cosine (`c2vsearch.search.fusion`), chosen over
+    evaluation sets together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
+
+    With ``rerank`` the first ``rerank_candidates`` are looked at again, or as many of them as fit ``rerank_budget_ms``;
+    "auto" goes on without, and warns, where that cannot be done. ``rerank_weight`` is the share of the second look in a
+    reranked score; None leaves it to the reranker.
 
     ``fusion`` makes one list of two: "weighted" (the default), or "rrf", "minmax" or "zscore", for comparison.
     Hits below ``min_score``, a relevance from 0 to 1, are left out.
@@ -241,10 +245,11 @@ class SearchConfig:
     k: int = 10
     candidates: int = 100
     mode: Mode = "hybrid"
-    rerank: bool = False
+    rerank: Rerank = False
     rerank_candidates: int = 20
+    rerank_budget_ms: float | None = None
     lexical_weight: float = 0.17
-    rerank_weight: float = 0.3
+    rerank_weight: float | None = None
     operators: bool = True
     fusion: Fusion = "weighted"
     min_score: float = 0.0
@@ -263,7 +268,12 @@ class SearchConfig:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
         _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
         _expect(self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25")
+        _expect(self.rerank in (True, False, "auto"), f"rerank is {self.rerank!r}; expected True, False or 'auto'")
         _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
+        budget = self.rerank_budget_ms
+        _expect(
+            budget is None or budget > 0, f"rerank_budget_ms is {budget}; expected more than 0, or None for no limit"
+        )
         _expect(self.group_by in ("", "file"), f"group_by is {self.group_by!r}; expected 'file', or '' for none")
         _expect(
             self.per_source is None or self.per_source >= 1, f"per_source is {self.per_source}; expected at least 1"
@@ -275,4 +285,4 @@ class SearchConfig:
         )
         for name in ("lexical_weight", "rerank_weight", "diversity", "min_score"):
             value = getattr(self, name)
-            _expect(0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")
+            _expect(value is None or 0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")

@@ -21,6 +21,8 @@
         ├── OutOfDeviceMemory     the device cannot hold the batch or the index
         └── DivergedTraining      a loss or a gradient is not finite
 
+One warning is ours as well: `NotReranked`.
+
 A message says what happened with the value, what was expected, and what to do. The command line
 prints it as one line on stderr; any other exception is a bug and keeps its traceback.
 
@@ -162,3 +164,7 @@ class OutOfDeviceMemory(DataError):
 
 class DivergedTraining(DataError):
     """A loss or a gradient is not finite. The weights and the last checkpoint are as they were before it."""
+
+
+class NotReranked(UserWarning):
+    """With rerank "auto": there was no second look, and hits are in the order of the first; the message says why."""

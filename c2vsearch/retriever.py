@@ -5,25 +5,37 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.collection.roots import root_of
-from c2vsearch.config import GroupBy, SearchConfig
+from c2vsearch.config import GroupBy, Rerank, SearchConfig
 from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
-from c2vsearch.errors import EncoderMismatch, InvalidConfig, InvalidQuery, ModelNotFound
+from c2vsearch.errors import (
+    C2VSearchError,
+    CorruptFile,
+    EncoderMismatch,
+    InvalidConfig,
+    InvalidQuery,
+    MissingDependency,
+    ModelNotFound,
+    NotReranked,
+    OutOfDeviceMemory,
+)
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.rag.surroundings import Surrounding, neighbourhoods, sections
 from c2vsearch.records import Hit, Mode
+from c2vsearch.rerankers import load_reranker
 from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
 from c2vsearch.search.highlight import Highlighter, best_sentences
 from c2vsearch.search.pipeline import PLAIN, STREAMED, iter_search, search, search_any
@@ -38,6 +50,11 @@ if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
     from c2vsearch.filters import Selection, Selector, Where
     from c2vsearch.model.profile import SearchProfile
+
+Found = TypeVar("Found")
+LATE_INTERACTION = "late"
+# Without a reranker there are hits all the same, where that will do.
+NO_RERANKER = (CorruptFile, InvalidConfig, MissingDependency, ModelNotFound, OutOfDeviceMemory)
 
 
 class Retriever:
@@ -55,28 +72,40 @@ class Retriever:
     >>> place.cleanup()
     """
 
-    def __init__(self, collection: Collection, encoder: Encoder | str | Path | None = None) -> None:
+    def __init__(
+        self, collection: Collection, encoder: Encoder | str | Path | None = None,
+        reranker: Reranker | str | Path | None = None,
+    ) -> None:  # fmt: skip
         self.collection = collection
         self._given = encoder
+        self._given_reranker = LATE_INTERACTION if reranker is None else reranker
+        self._no_reranker: C2VSearchError | None = None
         self._loading = threading.Lock()
 
     @classmethod
     def open(
-        cls, path: Path | str, *, encoder: Encoder | str | Path | None = None, version: int | None = None
-    ) -> Retriever:
+        cls, path: Path | str, *, encoder: Encoder | str | Path | None = None, version: int | None = None,
+        reranker: Reranker | str | Path | None = None,
+        device: str = "auto",
+    ) -> Retriever:  # fmt: skip
         """Open an index directory.
 
         Args:
             path: The index.
             encoder: The model that made it, when it lies somewhere else now; found by the name in the index otherwise.
             version: An older version; the newest by default.
+            reranker: What looks at candidates again, loaded when it is first needed: a name or path as
+                `c2vsearch.rerankers.load_reranker` takes it, or an object; the token states of the index's model
+                ("late") by default.
+            device: Where vectors are searched, as in `Collection.open`.
 
         Raises:
+            InvalidConfig: There is no such device, or it does not work.
             IndexNotFound: There is no index there, or no such version.
             EncoderMismatch: The encoder given is not the one that made the index.
             CorruptFile: The index is damaged.
         """
-        retriever = cls(Collection.open(path, version=version), encoder)
+        retriever = cls(Collection.open(path, version=version, device=device), encoder, reranker)
         if encoder is not None:
             retriever._check(retriever.encoder)
         return retriever
@@ -87,7 +116,7 @@ class Retriever:
         *,
         k: int = SearchConfig.k,
         mode: Mode = SearchConfig.mode,
-        rerank: bool = SearchConfig.rerank,
+        rerank: Rerank = SearchConfig.rerank,
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
         where: Where | None = None,
@@ -102,7 +131,8 @@ class Retriever:
             text: The query: words, "phrases" that hits of the keywords must have, and -exclusions that none may have.
             k: Hits to return, at most.
             mode: "hybrid", "dense" or "bm25".
-            rerank: Look at the best candidates again, token by token.
+            rerank: Look at the best candidates again, with the reranker this was opened with; "auto" goes on without,
+                and warns (`NotReranked`), where that cannot be had. Hits that were looked at have a stage "rerank".
             instruction: What the search is for; the model's default task by default.
             candidates: Chunks each leg contributes.
             where: Which chunks may be given: a dict such as ``{"team": "ops", "year": {">=": 2024}}``, the same as
@@ -115,6 +145,8 @@ class Retriever:
         Raises:
             InvalidQuery: The query is empty, or the filter speaks of what is not there.
             InvalidConfig: A number or mode that cannot be.
+            ModelNotFound: There is no such reranker.
+            OutOfDeviceMemory: The reranker does not fit on the device.
         """
         config = SearchConfig(
             k=k, mode=mode, rerank=rerank, candidates=candidates, group_by=group_by, per_source=per_source,
@@ -128,7 +160,7 @@ class Retriever:
         *,
         k: int = SearchConfig.k,
         mode: Mode = SearchConfig.mode,
-        rerank: bool = SearchConfig.rerank,
+        rerank: Rerank = SearchConfig.rerank,
         instruction: str | None = None,
         candidates: int = SearchConfig.candidates,
         where: Where | None = None,
@@ -174,15 +206,20 @@ class Retriever:
             )
         query = (parse_query if config.operators else plain_query)(text)
         asked = None if config.mode == "bm25" else self.encoder.encode_queries([query.text], instruction=instruction)[0]
-        found = iter_search(
-            self.collection, query, vector=asked, config=config, reranker=self._reranker if config.rerank else None,
-            among=None if where is None else self.select(where).rows, profile=self._profile(config.mode),
-        )  # fmt: skip
-        return (dataclasses.replace(hit, file=self._file(hit.source)) for hit in found)
+        among = None if where is None else self.select(where).rows
+
+        def found(reranker: Reranker | None) -> Iterator[Hit]:
+            return iter_search(
+                self.collection, query, vector=asked, config=config, reranker=reranker, among=among,
+                profile=self._profile(config.mode),
+            )  # fmt: skip
+
+        hits = self._looked_at(config, found)
+        return (dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits)
 
     def search_any(
         self, texts: Sequence[str], *, k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
-        rerank: bool = SearchConfig.rerank, instruction: str | None = None,
+        rerank: Rerank = SearchConfig.rerank, instruction: str | None = None,
         candidates: int = SearchConfig.candidates, where: Where | None = None,
     ) -> list[Hit]:  # fmt: skip
         """`search` for one question in several phrasings: the hits that are best for them together.
@@ -204,17 +241,20 @@ class Retriever:
         if not queries:
             raise InvalidQuery("there is no query; expected at least one phrasing of a question")
         words = [query.text for query in queries]
-        hits = search_any(
-            self.collection, queries, config=config,
-            vectors=None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction),
-            reranker=self._reranker if config.rerank else None, highlighter=self._highlighter(config),
-            among=None if where is None else self.select(where).rows, profile=self._profile(config.mode),
-        )  # fmt: skip
-        return self._placed(hits)
+        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction)
+        among = None if where is None else self.select(where).rows
+
+        def found(reranker: Reranker | None) -> list[Hit]:
+            return search_any(
+                self.collection, queries, vectors=vectors, config=config, reranker=reranker, among=among,
+                highlighter=self._highlighter(config), profile=self._profile(config.mode),
+            )  # fmt: skip
+
+        return self._placed(self._looked_at(config, found))
 
     def more_like(
         self, name: str, *, text: str = "", k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
-        rerank: bool = SearchConfig.rerank, instruction: str | None = None, where: Where | None = None,
+        rerank: Rerank = SearchConfig.rerank, instruction: str | None = None, where: Where | None = None,
     ) -> list[Hit]:  # fmt: skip
         """The k chunks most like one of the index, or like a file of it, which is itself left out.
 
@@ -278,7 +318,7 @@ class Retriever:
 
     def context(  # noqa: PLR0913  (a public door: every argument is a named choice)
         self, text: str, *, max_tokens: int = 1500, per_source: int | None = None, neighbours: int = 1, k: int = 20,
-        mode: Mode = SearchConfig.mode, rerank: bool = SearchConfig.rerank, instruction: str | None = None,
+        mode: Mode = SearchConfig.mode, rerank: Rerank = SearchConfig.rerank, instruction: str | None = None,
         where: Where | None = None,
     ) -> Context:  # fmt: skip
         """The best passages for a query, numbered, cited and quoted, within a budget.
@@ -370,11 +410,29 @@ class Retriever:
 
     @cached_property
     def _reranker(self) -> Reranker:
+        """Loaded when it is first needed; what could not be is not tried again with every query."""
+        if self._no_reranker is not None:
+            raise self._no_reranker
+        given = self._given_reranker
+        try:
+            if given == LATE_INTERACTION:
+                return self._late_interaction()
+            with self._loading:
+                if "_reranker" not in self.__dict__:
+                    self.__dict__["_reranker"] = load_reranker(given) if isinstance(given, str | Path) else given
+                found: Reranker = self.__dict__["_reranker"]
+                return found
+        except NO_RERANKER as error:
+            self._no_reranker = error
+            raise
+
+    def _late_interaction(self) -> Reranker:
         if not isinstance(self.encoder, TokenEncoder):
             raise InvalidConfig(
-                f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without rerank"
+                f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without "
+                "rerank, or name a reranker"
             )
-        return LateInteraction(self.encoder)
+        return LateInteraction(self.encoder, tokenizer=self.encoder.tokenizer)
 
     def _search(
         self,
@@ -385,16 +443,41 @@ class Retriever:
         among: Live | None,
         profile: SearchProfile | None = None,
     ) -> list[Hit]:
-        reranker = self._reranker if config.rerank else None
         highlighter = self._highlighter(config) if highlight else None
-        hits = search(
-            self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
-            among=among, profile=profile or self._profile(config.mode),
-        )  # fmt: skip
-        return self._placed(hits)
+
+        def found(reranker: Reranker | None) -> list[Hit]:
+            return search(
+                self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
+                among=among, profile=profile or self._profile(config.mode),
+            )  # fmt: skip
+
+        return self._placed(self._looked_at(config, found))
 
     def _placed(self, hits: Sequence[Hit]) -> list[Hit]:
         return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+
+    def _looked_at(self, config: SearchConfig, found: Callable[[Reranker | None], Found]) -> Found:
+        """What is found with the reranker that is asked for; with "auto" without, where it cannot be had or fails."""
+        reranker = self._second_look(config.rerank)
+        try:
+            return found(reranker)
+        except (CorruptFile, OutOfDeviceMemory) as error:
+            if reranker is None or config.rerank != "auto":
+                raise
+            _say_not_reranked(error)
+            return found(None)
+
+    def _second_look(self, rerank: Rerank) -> Reranker | None:
+        """The reranker, where one is asked for and, with "auto", can be had."""
+        if not rerank:
+            return None
+        try:
+            return self._reranker
+        except NO_RERANKER as error:
+            if rerank != "auto":
+                raise
+            _say_not_reranked(error)
+            return None
 
     def _profile(self, mode: Mode) -> SearchProfile:
         """What the model is known to need; a search for keywords asks no model."""
@@ -451,6 +534,10 @@ class Retriever:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _say_not_reranked(error: C2VSearchError) -> None:
+    warnings.warn(f"not reranked: {error}", NotReranked, stacklevel=3)
 
 
 def _check_least(name: str, value: int, least: int) -> None:

@@ -113,7 +113,7 @@ def test_any_other_query_is_answered(retriever: Retriever, query: str) -> None:
     assert len(retriever.search(query, k=100_000)) > 50
 
 
-@pytest.mark.parametrize("settings", [{"k": 0}, {"mode": "fast"}, {"candidates": 0}])
+@pytest.mark.parametrize("settings", [{"k": 0}, {"mode": "fast"}, {"candidates": 0}, {"rerank": "maybe"}])
 def test_impossible_settings(retriever: Retriever, settings: dict[str, object]) -> None:
     with pytest.raises(InvalidConfig, match="expected"):
         retriever.search("x", **settings)  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ from c2vsearch.cli import (
     train,
     versions,
 )
+from c2vsearch.cli.rerank import RerankingCommand
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.terminal import visible
 
@@ -44,8 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("index", epilog=index.EXAMPLES)(index.index)
-app.command("query", epilog=query.EXAMPLES)(query.query)
-app.command("search", epilog=query.EXAMPLES, hidden=True)(query.query)
+app.command("query", cls=RerankingCommand, epilog=query.EXAMPLES)(query.query)
+app.command("search", cls=RerankingCommand, epilog=query.EXAMPLES, hidden=True)(query.query)
 app.command("status", epilog=status.EXAMPLES)(status.status)
 app.command("chunks", epilog=chunks.EXAMPLES)(chunks.chunks)
 app.command("ls", epilog=contents.LS_EXAMPLES)(contents.ls)

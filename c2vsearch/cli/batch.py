@@ -188,7 +188,7 @@ def _layout_by_name(name: str) -> Layout | None:
 def _layout_by_look(line: bytes) -> Layout:
     r"""What the first line looks like, where the name says nothing.
 
-    >>> _layout_by_look(b'{"_id": "1"}'), _layout_by_look(b"1\\twhat"), _layout_by_look(b"what")
+    >>> _layout_by_look(b'{"_id": "1"}'), _layout_by_look(b"1\twhat"), _layout_by_look(b"what")
     ('json', 'tsv', 'plain')
     """
     return "json" if line.lstrip().startswith(b"{") else "tsv" if b"\t" in line.strip() else "plain"

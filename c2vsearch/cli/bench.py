@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from c2vsearch.cli.console import duration, messages, plain_table, print_json, results, size
-from c2vsearch.cli.find_index import Place, open_index
+from c2vsearch.cli.find_index import Device, Place, open_index
 
 if TYPE_CHECKING:
     from c2vsearch.evaluation.index_curves import Curve
@@ -30,6 +30,7 @@ def bench(
     ] = None,
     rows: Annotated[int, typer.Option(help="Chunks to measure with, at most, drawn at random.")] = 100_000,
     target_recall: Annotated[float, typer.Option(help="The recall at which the table compares.")] = 0.98,
+    device: Device = "cpu",
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw recall by milliseconds here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every point of every curve as JSON.")] = False,
 ) -> None:
@@ -39,15 +40,16 @@ def bench(
     """
     from c2vsearch.evaluation.index_curves import draw_curves, index_curves
     from c2vsearch.evaluation.plots import check_matplotlib
+    from c2vsearch.index.gpu import usable_gpus
     from c2vsearch.retriever import Retriever
 
     if plot:
         check_matplotlib()
-    collection = open_index(place, None)
+    collection, gpus = open_index(place, None), usable_gpus(device)
     encode = None if collection.manifest.questions else Retriever(collection).encoder.encode_queries
     curves = []
     with tempfile.TemporaryDirectory(prefix="c2vsearch-") as folder:
-        for curve in index_curves(collection, Path(folder), encode=encode, rows=rows, names=kind or ()):
+        for curve in index_curves(collection, Path(folder), encode=encode, rows=rows, names=kind or (), gpus=gpus):
             messages().print(f"{curve.name}: built in {duration(curve.build_seconds)}", style="dim")
             curves.append(curve)
     if not kind and len(curves) == 1:

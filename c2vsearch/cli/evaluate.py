@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from c2vsearch.cli.console import messages, plain_table, print_json, results
+from c2vsearch.cli.rerank import RerankerOption
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.terminal import visible_line
@@ -55,6 +56,7 @@ def evaluate(
     overlap_tokens: Annotated[
         int | None, typer.Option(metavar="N", help="Tokens a chunk repeats of the one before, with --max-tokens.")
     ] = None,
+    reranker: RerankerOption = None,
     depth: Annotated[int, typer.Option(metavar="N", help="Chunks looked at for each query.")] = 100,
     instruction: Annotated[str | None, typer.Option(help="What the search is for, in your words.")] = None,
     minima: Annotated[
@@ -71,8 +73,9 @@ def evaluate(
 ) -> None:
     """Measure how well questions are answered. A corpus that is not an index is indexed in a temporary place first.
 
-    Documents are named by their path below the root, or by their _id in a BEIR corpus. The first row is tested against
-    each of the others. With --min, exit 1 when a mean of any row is below.
+    Documents are named by their path below the root, or by their _id in a BEIR corpus. With --reranker, mode rerank is
+    measured as well. The first row is tested against each of the others. With --min, exit 1 when a mean of any row is
+    below.
     """
     from c2vsearch.evaluation import Target, Threshold, compare_all, document_lengths, evaluate_models, shortfalls
 
@@ -93,8 +96,8 @@ def evaluate(
 
     measured = list(dict.fromkeys([*names, *(threshold.measure for threshold in thresholds)]))
     evaluations = evaluate_models(
-        found, models or (), modes=_names(modes), measures=measured, chunk_sizes=sizes, depth=depth,
-        instruction=instruction, on_model=announce, on_open=measure_lengths,
+        found, models or (), modes=_modes(modes, reranker), measures=measured, chunk_sizes=sizes, depth=depth,
+        instruction=instruction, on_model=announce, on_open=measure_lengths, reranker=reranker,
     )  # fmt: skip
     comparisons = compare_all(evaluations, names[0])
     missed = shortfalls(evaluations, thresholds)
@@ -114,6 +117,12 @@ def _names(text: str) -> list[str]:
     if not names:
         raise InvalidConfig(f"{text!r} names nothing; expected names with commas between them")
     return names
+
+
+def _modes(text: str, reranker: str | None) -> list[str]:
+    """The modes to compare; a reranker that is named is one of them."""
+    names = _names(text)
+    return names if reranker is None or "rerank" in names else [*names, "rerank"]
 
 
 def _chunk_sizes(max_tokens: list[int], overlap_tokens: int | None) -> list[ChunkingConfig | None]:

@@ -22,6 +22,10 @@ At = Annotated[
     str | None,
     typer.Option("--at", metavar="VERSION|TIME", help="The index as it was: 7, 2026-11-27, 2026-11-27T14:30."),
 ]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="Where vectors are searched: auto, cpu, cuda, cuda:1, cuda:0,1."),
+]
 
 
 def find_index(given: Path | None) -> Path:
@@ -43,10 +47,11 @@ def find_index(given: Path | None) -> Path:
     )
 
 
-def open_index(place: Path | None, at: str | None) -> Collection:
+def open_index(place: Path | None, at: str | None, *, device: str = "auto") -> Collection:
     """The index that is meant, at the version that is meant.
 
     Raises:
+        InvalidConfig: There is no such device, or it does not work.
         IndexNotFound: There is no such index or version.
         CorruptFile: It is damaged.
     """
@@ -54,7 +59,7 @@ def open_index(place: Path | None, at: str | None) -> Collection:
     from c2vsearch.collection.history import version_at
 
     index = find_index(place)
-    return Collection.open(index, version=None if at is None else version_at(index, at))
+    return Collection.open(index, version=None if at is None else version_at(index, at), device=device)
 
 
 def _newest(indexes: list[Path]) -> Path:

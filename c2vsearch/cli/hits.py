@@ -59,8 +59,9 @@ def shown_path(source: str) -> str:
 
 
 def show_hits(
-    hits: Sequence[Hit], *, full: bool, explain: bool, around: Sequence[Surrounding] = (), links: str = ""
-) -> None:
+    hits: Sequence[Hit], *, full: bool, explain: bool, around: Sequence[Surrounding] = (), links: str = "",
+    reranking: bool = False,
+) -> None:  # fmt: skip
     """Each hit with its place, its headings, and the text around its best sentence.
 
     Args:
@@ -69,6 +70,7 @@ def show_hits(
         explain: With the scores of every stage.
         around: What is shown instead of each hit's own text.
         links: The format of links to the files.
+        reranking: Say where the second look took each hit.
     """
     from rich.style import Style
     from rich.text import Text
@@ -78,6 +80,8 @@ def show_hits(
         style = Style.parse("bold cyan") + Style(link=link(hit, links) or None)
         shown = f"{hit.score:.3f}" if hit.relevance is None else f"{hit.relevance:.2f}"
         header = Text(f"{hit.rank:>2}  {shown}  ").append(place_of(hit), style=style)
+        if reranking:
+            header.append(f"  {_moved(hit)}", style="dim")
         if hit.heading_path:
             header.append("  " + visible_line(" > ".join(hit.heading_path)), style="dim")
         console.print(header)
@@ -98,6 +102,20 @@ def _widened(hit: Hit, around: Surrounding) -> Hit:
     moved = hit.start - around.place.start
     highlight = (hit.highlight[0] + moved, hit.highlight[1] + moved) if hit.highlight else None
     return dataclasses.replace(hit, text=around.text, highlight=highlight)
+
+
+def _moved(hit: Hit) -> str:
+    """Where the second look took a hit: its rank before and after, repetitions counted.
+
+    >>> from c2vsearch.records import StageScore
+    >>> stages = (StageScore("bm25", 9.0, 2), StageScore("fused", 0.7, 3), StageScore("rerank", 1.9, 1))
+    >>> hit = Hit(1, 1.9, "", "a.md", "", 0, 0, 1, 1, stages=stages)
+    >>> _moved(hit), _moved(dataclasses.replace(hit, stages=stages[:2]))
+    ('3 -> 1', 'not reranked')
+    """
+    if len(hit.stages) < 2 or hit.stages[-1].stage != "rerank":
+        return "not reranked"
+    return f"{hit.stages[-2].rank} -> {hit.stages[-1].rank}"
 
 
 def _repeats(places: Sequence[Location]) -> str:

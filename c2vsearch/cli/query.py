@@ -13,10 +13,11 @@ import typer
 from c2vsearch.cli.batch import RunOf, answer, check_run
 from c2vsearch.cli.console import messages, print_json
 from c2vsearch.cli.filters import MetadataPairs, Paths, Since, Types, Until, WhereText, asked_filter
-from c2vsearch.cli.find_index import At, Place, open_index
+from c2vsearch.cli.find_index import At, Device, Place, open_index
 from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
 from c2vsearch.cli.like import asked_example
 from c2vsearch.cli.links import link_format
+from c2vsearch.cli.rerank import RerankerOption, RerankOption, asked_rerank
 from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, Highlight, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode
@@ -38,6 +39,8 @@ c2vsearch query "who is on call" --where "team = 'ops' and (year >= 2024 or tags
 
 c2vsearch query '"renewal date" certificate -draft'
 
+c2vsearch query "how do I renew the certificate" --reranker BAAI/bge-reranker-base --rerank-budget-ms 500
+
 c2vsearch query "who mends the lift" --also "elevator repair" --also "maintenance contract"
 
 c2vsearch query --like docs/renewal.md:12
@@ -55,9 +58,14 @@ def query(
     place: Place = None,
     k: Annotated[int, typer.Option("--top-k", "-k", "--limit", "-n", help="Hits to show.")] = SearchConfig.k,
     mode: Annotated[str, typer.Option(help="hybrid, dense or bm25.")] = SearchConfig.mode,
-    rerank: Annotated[
-        bool, typer.Option(help="Look at the best candidates again, token by token.")
-    ] = SearchConfig.rerank,
+    rerank: RerankOption = None,
+    reranker: RerankerOption = None,
+    rerank_candidates: Annotated[
+        int, typer.Option(metavar="N", help="Candidates that are looked at again, at most.")
+    ] = SearchConfig.rerank_candidates,
+    rerank_budget_ms: Annotated[
+        float | None, typer.Option(metavar="MS", help="As many of them as fit so many milliseconds, best first.")
+    ] = None,
     candidates: Annotated[int, typer.Option(help="Chunks each leg contributes.")] = SearchConfig.candidates,
     group_by: Annotated[
         str, typer.Option(metavar="file", help="Hits of a file together; -k counts files then.")
@@ -96,6 +104,7 @@ def query(
         str | None, typer.Option(metavar="file|chunk", help="What a TREC run of --queries names; file by default.")
     ] = None,
     at: At = None,
+    device: Device = "auto",
     paths: Paths = None,
     types: Types = None,
     since: Since = None,
@@ -131,18 +140,22 @@ def query(
     """Ask an index a question. Results go to stdout, everything else to stderr; exit 1 when nothing was found."""
     from c2vsearch.retriever import Retriever
 
-    shown = Shown(as_json, as_jsonl, files_only, full, explain, highlight, context, section, link_format(links))
+    shown = Shown(
+        as_json, as_jsonl, files_only, full, explain, highlight, context, section, link_format(links),
+        reranking=bool(asked_rerank(rerank, reranker)),
+    )  # fmt: skip
     _check_asked(words, queries, like, run_of, shown)
     _check_also(also, queries, like)
     config = SearchConfig(
-        k=k, mode=cast(Mode, mode), rerank=rerank, candidates=candidates, diversity=diversity,
+        k=k, mode=cast(Mode, mode), rerank=asked_rerank(rerank, reranker), candidates=candidates, diversity=diversity,
         group_by=cast(GroupBy, group_by), per_source=per_file, min_score=min_score, fusion=cast(Fusion, fusion),
+        rerank_candidates=rerank_candidates, rerank_budget_ms=rerank_budget_ms,
         highlight=cast(Highlight, highlight or ("words" if files_only else "auto")),
     )  # fmt: skip
     if queries is not None and not as_jsonl:
         check_run(config)
     told = _instruction(task, instruction)
-    retriever = Retriever(open_index(place, at), encoder=model)
+    retriever = Retriever(open_index(place, at, device=device), encoder=model, reranker=reranker)
     filter = asked_filter(paths, types, since, until, metadata, where)
     selection = retriever.select(filter) if filter is not None else None
     if selection is not None:
@@ -189,6 +202,7 @@ class Shown:
     context: int | None
     section: bool
     links: str
+    reranking: bool
 
     @property
     def for_programs(self) -> bool:
@@ -253,7 +267,9 @@ def _show(hits: list[Hit], shown: Shown, around: list[Surrounding]) -> None:
         for source in dict.fromkeys(hit.source for hit in hits):
             sys.stdout.write(shown_path(source) + "\n")
     else:
-        show_hits(hits, full=shown.full, explain=shown.explain, around=around, links=shown.links)
+        show_hits(
+            hits, full=shown.full, explain=shown.explain, around=around, links=shown.links, reranking=shown.reranking
+        )
 
 
 def _show_search(collection: Collection, *, explain: bool) -> None:

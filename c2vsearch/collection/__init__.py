@@ -4,6 +4,7 @@ Reading, pinned to one version:
 
     with Collection.open("indexes/handbook") as collection:
         hits = collection.search_vectors(query, k=10)            # or search_text("ferry times", k=10)
+        many = collection.search_vectors_batch(queries, k=10)    # a list of hits for each
         chunks = collection.chunks([hit.row for hit in hits])
 
 Writing, one process at a time:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,9 @@ from c2vsearch.collection.manifest import CandidatesEntry, SegmentEntry
 from c2vsearch.collection.row import Row, RowScore
 from c2vsearch.index.approximate import ApproximateSegment
 from c2vsearch.index.candidates import CandidateIndex
+from c2vsearch.index.cosines import cosines
+from c2vsearch.index.gpu_segment import GpuSegment
+from c2vsearch.index.on_gpus import Segment, on_gpus
 from c2vsearch.index.rows import RowFile
 from c2vsearch.index.vectors import VectorSegment
 
@@ -24,20 +27,32 @@ if TYPE_CHECKING:
 class OpenSegment:
     """A loaded segment, where its shards start in it, their numbers in the version, and which rows count."""
 
-    index: VectorSegment | ApproximateSegment
+    index: Segment
     starts: NDArray[np.int64]
     numbers: list[int]
     live: NDArray[np.bool_] | None
 
-    def search(
-        self, query: NDArray[np.float32], k: int, among: dict[int, NDArray[np.bool_]] | None = None
-    ) -> list[RowScore]:
-        """The k nearest rows that count, among those of some shards, or of all. Shape: query (D,)."""
-        found = []
-        for position, score in self.index.search(query, k=k, live=self._counting(among)):
-            inside = int(np.searchsorted(self.starts, position, side="right")) - 1
-            found.append(RowScore(Row(self.numbers[inside], position - int(self.starts[inside])), score))
-        return found
+    def search_batch(
+        self, queries: NDArray[np.float32], k: int, among: dict[int, NDArray[np.bool_]] | None = None
+    ) -> list[list[RowScore]]:
+        """For each query the k nearest rows that count, of some shards or of all. Shape: queries (Q, D)."""
+        found = self.index.search_batch(queries, k=k, live=self._counting(among))
+        return [self._rows_of(hits) for hits in found]
+
+    def _rows_of(self, hits: list[tuple[int, float]]) -> list[RowScore]:
+        positions = np.array([position for position, _ in hits], dtype=np.int64)
+        inside = np.searchsorted(self.starts, positions, side="right") - 1
+        rows = (positions - self.starts[inside]).tolist()
+        return [
+            RowScore(Row(self.numbers[part], row), score)
+            for part, row, (_, score) in zip(inside.tolist(), rows, hits, strict=True)
+        ]
+
+    def on_gpus(self, gpus: Sequence[int], *, dim: int, strict: bool) -> OpenSegment:
+        """The same segment, searched on GPUs as `c2vsearch.index.on_gpus.on_gpus` does it."""
+        if isinstance(self.index, GpuSegment) or not len(self.index):
+            return self
+        return replace(self, index=on_gpus(self.index, gpus, dim=dim, strict=strict))
 
     def _counting(self, among: dict[int, NDArray[np.bool_]] | None) -> NDArray[np.bool_] | None:
         """Which rows may be given, in the order of the segment."""
@@ -55,7 +70,7 @@ class OpenSegment:
         if not inside:
             return {}
         positions = np.array([starts[row.shard] + row.row for row in inside], dtype=np.int64)
-        scores = (self.index.rows(positions) @ query).clip(-1.0, 1.0)
+        scores = cosines(self.index.rows(positions), query)
         return dict(zip(inside, scores.tolist(), strict=True))
 
 

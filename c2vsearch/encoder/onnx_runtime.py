@@ -50,7 +50,7 @@ class OnnxEncoder:
         self._folder = folder
         self._fingerprint: Fingerprint | None = None
         self._threads = threads
-        self._session = _session(graph, precision)
+        self._session = _session(graph)
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -79,7 +79,13 @@ class OnnxEncoder:
     def encode_document_tokens(self, texts: Sequence[str]) -> list[Rows]:
         """Unit rows of the encoder's token states, special tokens included, of at most ``max_tokens`` tokens."""
         tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
-        return [unit_rows(states) for states in self._run(tokenized, "encoder_states")]
+        return [unit_rows(states) for states in self._run(tokenized, "encoder_states", session=self._states)]
+
+    @cached_property
+    def _states(self) -> Any:
+        """The encoder alone; models that were exported before there was a graph of it take the whole."""
+        graph = graph_path(self._folder, self.precision, states=True)
+        return _session(graph) if graph.is_file() else self._session
 
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:
@@ -87,16 +93,19 @@ class OnnxEncoder:
 
         def encode(pieces: list[str]) -> Rows:
             tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
-            return np.concatenate(self._run(tokenized, "embedding"))
+            return np.concatenate(self._run(tokenized, "embedding", session=self._session))
 
         count = None if self.tokenizer.shared else self.tokenizer.text_tokens
         rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
-    def _run(self, texts: Sequence[TokenizedText], output: str) -> list[Rows]:
+    def _run(self, texts: Sequence[TokenizedText], output: str, *, session: Any) -> list[Rows]:
+        names = {each.name for each in session.get_inputs()}
+
         def run(text: TokenizedText) -> Rows:
-            ids = (("encoder_ids", text.encoder), ("before_ids", text.before), ("after_ids", text.after))
-            [result] = self._session.run([output], {name: np.array(values, dtype=np.int64) for name, values in ids})
+            ids = {"encoder_ids": text.encoder, "before_ids": text.before, "after_ids": text.after}
+            inputs = {name: np.array(values, dtype=np.int64) for name, values in ids.items() if name in names}
+            [result] = session.run([output], inputs)
             return result  # type: ignore[no-any-return]
 
         if len(texts) == 1 or self._threads == 1:
@@ -105,16 +114,15 @@ class OnnxEncoder:
             return list(pool.map(run, texts))
 
 
-def _session(graph: Path, precision: str) -> Any:
+def _session(graph: Path) -> Any:
     runtime = require("onnxruntime", extra="cpu", purpose="the CPU runtime of the model")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1  # texts run side by side instead
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # The int8 graph is written in its final form; the fp32 one wants its weights dequantised once, at load.
-    level = runtime.GraphOptimizationLevel
-    options.add_session_config_entry("session.disable_quant_qdq", "1")  # else weights are dequantised at every run
-    options.graph_optimization_level = level.ORT_DISABLE_ALL if precision == "int8" else level.ORT_ENABLE_BASIC
+    # Weights that are multiplied in float32, all or those of a few layers, are dequantised once, at load.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # else it is done at every run
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     try:
         return runtime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions share no base class

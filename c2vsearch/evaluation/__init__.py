@@ -14,7 +14,7 @@ from c2vsearch.evaluation.datasets import (
     read_beir,
     read_questions,
 )
-from c2vsearch.evaluation.evaluate import Evaluation, evaluate
+from c2vsearch.evaluation.evaluate import Evaluation, evaluate, measure_run, run_with
 from c2vsearch.evaluation.mteb_tasks import mteb_dataset
 from c2vsearch.evaluation.plots import write_plots
 from c2vsearch.evaluation.runs import read_run, write_runs
@@ -43,11 +43,13 @@ __all__ = [
     "index_corpus",
     "index_documents",
     "is_beir",
+    "measure_run",
     "mteb_dataset",
     "opened",
     "read_beir",
     "read_questions",
     "read_run",
+    "run_with",
     "shortfalls",
     "write_plots",
     "write_runs",

@@ -6,6 +6,7 @@ a seed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,9 +105,19 @@ def run_queries(
     """
     config = SearchConfig(
         k=depth, mode="hybrid" if mode == "rerank" else mode, rerank=mode == "rerank",  # type: ignore[arg-type]
-        operators=False,  # questions of a set were not written for this tool
-        collapse=False,  # judgements are of documents, and one that repeats another has its own
     )  # fmt: skip
+    return run_with(retriever, queries, config, instruction=instruction)
+
+
+def run_with(
+    retriever: Retriever, queries: Mapping[str, str], config: SearchConfig, *, instruction: str | None = None
+) -> Run:
+    """The documents found for each query with any settings, as deep as their ``k``.
+
+    Queries are plain text, because questions of a set were not written for this tool. Repetitions are kept, because
+    judgements are of documents, and one that repeats another has its own.
+    """
+    config = dataclasses.replace(config, operators=False, collapse=False)
     names, texts = list(queries), list(queries.values())
     found = retriever.search_batch_with(texts, config, instruction=instruction, highlight=False)
     return {name: _documents(hits) for name, hits in zip(names, found, strict=True)}

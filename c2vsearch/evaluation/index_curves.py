@@ -19,6 +19,7 @@ from c2vsearch.evaluation.plots import drawn, figure
 from c2vsearch.index.calibration import AT, Queries, depths, latency_ms, nearest, recall
 from c2vsearch.index.candidates import CandidateIndex, training_rows
 from c2vsearch.index.choice import kinds
+from c2vsearch.index.gpu_candidates import GpuCandidates, has_gpu_kind
 from c2vsearch.index.measured import Setting
 from c2vsearch.index.rows import RowFile, write_rows
 from c2vsearch.shards.checked import file_hashes
@@ -63,8 +64,9 @@ class Curve:
 
 
 def index_curves(
-    collection: Collection, place: Path, *, encode: Encode | None, rows: int, names: Sequence[str] = ()
-) -> Iterator[Curve]:
+    collection: Collection, place: Path, *, encode: Encode | None, rows: int, names: Sequence[str] = (),
+    gpus: Sequence[int] = (),
+) -> Iterator[Curve]:  # fmt: skip
     """Build kinds of index one after the other and measure each. The index itself is only read.
 
     Args:
@@ -73,6 +75,7 @@ def index_curves(
         encode: Queries to unit vectors, where the index keeps no questions; None to ask with rows alone.
         rows: So many of the rows, at most, drawn at random.
         names: Factory strings; by default exact search, and those that would be tried and have rows enough.
+        gpus: Where they are built, and searched if FAISS has their kind there.
 
     Raises:
         InvalidConfig: There is nothing to measure, or no such kind.
@@ -88,7 +91,7 @@ def index_curves(
                 f"{kind} is trained on {training_rows(kind, dim):,} rows and there are {len(sample):,}; expected a "
                 "kind with fewer lists, or a larger index"
             )
-        yield _curve(kind, sample, queries, truth, place, dim)
+        yield _curve(kind, sample, queries, truth, place, dim, gpus)
 
 
 def draw_curves(path: Path, curves: Sequence[Curve], *, title: str) -> None:
@@ -144,20 +147,22 @@ def _queries(collection: Collection, rows: RowFile, encode: Encode | None) -> Qu
 
 
 def _curve(
-    kind: str, rows: RowFile, queries: Queries, truth: NDArray[np.int64], place: Path, dim: int
+    kind: str, rows: RowFile, queries: Queries, truth: NDArray[np.int64], place: Path, dim: int,
+    gpus: Sequence[int],
 ) -> Curve:  # fmt: skip
     began = time.perf_counter()
     count = min(len(rows), training_rows(kind, dim))
     sample = np.sort(np.random.default_rng(SEED).choice(len(rows), size=count, replace=False))
-    index = CandidateIndex.build(kind, rows.take(sample), rows.parts(), dim=dim)
+    index = CandidateIndex.build(kind, rows.take(sample), rows.parts(), dim=dim, gpus=gpus)
     seconds = time.perf_counter() - began
     path = place / "candidates.faiss"
     index.save(path)
-    return Curve(kind, path.stat().st_size, round(seconds, 2), _points(kind, index, rows, queries, truth))
+    searched = GpuCandidates(index, gpus) if gpus and has_gpu_kind(index) else index
+    return Curve(kind, path.stat().st_size, round(seconds, 2), _points(kind, searched, rows, queries, truth))
 
 
 def _points(
-    kind: str, index: CandidateIndex, rows: RowFile, queries: Queries, truth: NDArray[np.int64]
+    kind: str, index: CandidateIndex | GpuCandidates, rows: RowFile, queries: Queries, truth: NDArray[np.int64]
 ) -> tuple[Point, ...]:
     every = np.ones(len(queries), dtype=np.bool_)
     found = []

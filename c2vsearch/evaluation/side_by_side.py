@@ -31,7 +31,8 @@ from c2vsearch.evaluation.datasets import (
 from c2vsearch.evaluation.evaluate import DEPTH, MEASURES, Evaluation, check_modes, evaluate, parse_measures
 from c2vsearch.evaluation.mteb_tasks import mteb_dataset
 from c2vsearch.indexing import index_directory
-from c2vsearch.retriever import Retriever
+from c2vsearch.rerankers import Reranker, load_reranker
+from c2vsearch.retriever import LATE_INTERACTION, Retriever
 from c2vsearch.terminal import visible_line
 
 TASK_PREFIX = "mteb:"
@@ -83,7 +84,7 @@ def evaluate_models(  # noqa: PLR0913
     target: Target, models: Sequence[str] = (), *, modes: Sequence[str] = ("hybrid",),
     measures: Sequence[str] = MEASURES, chunk_sizes: Sequence[ChunkingConfig | None] = (None,), depth: int = DEPTH,
     instruction: str | None = None, on_model: Callable[[str], None] | None = None,
-    on_open: Callable[[Retriever], None] | None = None,
+    on_open: Callable[[Retriever], None] | None = None, reranker: Reranker | str | None = None,
 ) -> list[Evaluation]:  # fmt: skip
     """Every model with every chunk size in every mode, in that order.
 
@@ -97,6 +98,7 @@ def evaluate_models(  # noqa: PLR0913
         instruction: What the search is for; each model's default task by default.
         on_model: Called with the name of each row's model before work on it begins.
         on_open: Called with each index before the questions are asked.
+        reranker: Of mode "rerank", as `Retriever.open` takes it; each model's own token states by default.
 
     Raises:
         InvalidConfig: An unknown mode or measure, or an index is asked for what it was not made with.
@@ -106,12 +108,16 @@ def evaluate_models(  # noqa: PLR0913
     parse_measures(measures)
     _check_index(target, models, chunk_sizes)
     found: list[Evaluation] = []
+    # One for all models; what takes the token states of a model is made for each.
+    second = reranker
+    if isinstance(reranker, str) and reranker != LATE_INTERACTION:
+        second = load_reranker(reranker)
     for model, short in short_names(models or [_own_model(target)]).items():
         for chunking in chunk_sizes:
             name = f"{short} ({chunking.max_tokens} tokens)" if chunking else short
             if on_model:
                 on_model(name)
-            with opened(target, model if models else None, chunking=chunking) as retriever:
+            with opened(target, model if models else None, chunking=chunking, reranker=second) as retriever:
                 if on_open:
                     on_open(retriever)
                 found += evaluate(
@@ -122,10 +128,13 @@ def evaluate_models(  # noqa: PLR0913
 
 
 @contextmanager
-def opened(target: Target, model: str | None = None, *, chunking: ChunkingConfig | None = None) -> Iterator[Retriever]:
+def opened(
+    target: Target, model: str | None = None, *, chunking: ChunkingConfig | None = None,
+    reranker: Reranker | str | None = None,
+) -> Iterator[Retriever]:  # fmt: skip
     """The index of a target; what is no index yet is indexed in a temporary place, with the model."""
     if target.is_index and target.place is not None:
-        with Retriever.open(target.place, encoder=model) as retriever:
+        with Retriever.open(target.place, encoder=model, reranker=reranker) as retriever:
             yield retriever
         return
     encoder = load_encoder(model or DEFAULT_MODEL)
@@ -137,7 +146,7 @@ def opened(target: Target, model: str | None = None, *, chunking: ChunkingConfig
             # The questions lie beside the texts, and are none of them.
             walking = WalkConfig(exclude=(f"/{QUERIES}", "/qrels/"))
             index_directory(target.place, index=place, encoder=encoder, chunking=chunking, walking=walking)
-        with Retriever.open(place, encoder=encoder) as retriever:
+        with Retriever.open(place, encoder=encoder, reranker=reranker) as retriever:
             yield retriever
 
 

@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,14 @@ LEVEL, LEVEL_AFTER = 0.002, 2
 # Efforts that are enough with the fewest candidates, before looking no further.
 SPARE = 2
 _Z = 1.96
+
+
+class Searched(Protocol):
+    """What names candidates, on whatever device."""
+
+    def search(  # noqa: D102
+        self, queries: NDArray[np.float32], *, depth: int, effort: int, live: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,7 @@ def _levelled(reached: Sequence[float]) -> bool:
 
 
 def recall(
-    index: CandidateIndex, queries: Queries, truth: NDArray[np.int64], setting: Setting, which: NDArray[np.bool_]
+    index: Searched, queries: Queries, truth: NDArray[np.int64], setting: Setting, which: NDArray[np.bool_]
 ) -> Recall:
     """The recall of a setting over some of the queries."""
     asked = np.flatnonzero(which)
@@ -193,7 +202,7 @@ def _by_sort(recalls: NDArray[np.float64], sorts: Sequence[str]) -> dict[str, fl
     return {sort: float(recalls[names == sort].mean()) for sort in sorted(set(sorts))}
 
 
-def latency_ms(index: CandidateIndex, rows: RowFile, queries: Queries, setting: Setting) -> float:
+def latency_ms(index: Searched, rows: RowFile, queries: Queries, setting: Setting) -> float:
     """The median milliseconds of a search of one query on one thread, with its rows in the page cache."""
     times = []
     with threads(1):

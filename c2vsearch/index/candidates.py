@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from c2vsearch.errors import CorruptFile, InvalidConfig
 from c2vsearch.index import gpu
-from c2vsearch.index.engine import faiss_module, threads
+from c2vsearch.index.engine import faiss_module, in_threads, threads
 
 # Fewer training rows for a list than this and FAISS warns that its centre is chance.
 ROWS_PER_CENTRE = 39
@@ -107,6 +107,11 @@ class CandidateIndex:
         return int(self._index.ntotal)
 
     @property
+    def index(self) -> Any:
+        """The index of FAISS."""
+        return self._index
+
+    @property
     def efforts(self) -> tuple[int, ...]:
         """What can be asked of it, least first; the last is all that it can do."""
         if self._lists:
@@ -132,14 +137,38 @@ class CandidateIndex:
             Positions. Shape: (Q, depth).
         """
         depth = min(depth, len(self))
+        return self._filtered(self._selecting(queries, depth, effort, self._selector(live)), live)
+
+    def ask(
+        self, queries: NDArray[np.float32], *, depth: int, effort: int, live: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """`search`, with each query asked as if it were the only one, in as many threads as there are cores.
+
+        In a batch FAISS compares queries with the centres of lists in another way, and a list as far as another may
+        or may not be looked into. Arguments and result as in `search`.
+        """
+        depth, selector = min(depth, len(self)), self._selector(live)
+
+        def one_by_one(part: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
+            return [self._selecting(query[None], depth, effort, selector)[0] for query in part]
+
+        found = in_threads(one_by_one, list(queries))
+        return self._filtered(np.array(found, dtype=np.int64).reshape(len(queries), depth), live)
+
+    def _selector(self, live: NDArray[np.bool_] | None) -> Any:
         if live is None or not self._selects:
-            return self._filtered(self._search(queries, depth, effort, None), live)
-        selector = self._faiss.IDSelectorBitmap(np.packbits(live, bitorder="little"))
+            return None
+        return self._faiss.IDSelectorBitmap(np.packbits(live, bitorder="little"))
+
+    def _selecting(self, queries: NDArray[np.float32], depth: int, effort: int, selector: Any) -> NDArray[np.int64]:
+        """With what counts alone, where the kind can do that."""
+        if selector is None or not self._selects:
+            return self._search(queries, depth, effort, None)
         try:
             return self._search(queries, depth, effort, selector)
         except RuntimeError:  # this kind takes no selector
             self._selects = False
-            return self._filtered(self._search(queries, depth, effort, None), live)
+            return self._search(queries, depth, effort, None)
 
     def _search(self, queries: NDArray[np.float32], depth: int, effort: int, selector: Any) -> NDArray[np.int64]:
         # One query is bound by memory: more threads only wait for each other.

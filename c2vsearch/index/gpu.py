@@ -1,7 +1,8 @@
-"""GPUs for building an index, where FAISS was built for them: k-means, the assignment of rows to lists, and CAGRA
-graphs.
+"""GPUs, where FAISS was built for them: which can be used and what fits, and building an index on them: k-means, the
+assignment of rows to lists, and CAGRA graphs.
 
-What is built is an index of the CPU, written and searched as any other. Not measured on a GPU yet.
+What is built is an index of the CPU, written and read as any other; searching on GPUs is `c2vsearch.index.on_gpus`.
+Not measured on a GPU yet.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.errors import InvalidConfig
+from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.index.engine import faiss_module
 
 _DEVICE = re.compile(r"cuda(?::(\d+(?:,\d+)*))?")
@@ -66,9 +68,30 @@ def problem_of(gpu: int) -> str:
         index.add(rows)
         found = index.search(rows[:8], 3)[1]
     except (RuntimeError, AttributeError, AssertionError) as error:
-        return str(error).strip().splitlines()[-1][:160] if str(error).strip() else type(error).__name__
+        return reason(error)
     expected = np.argsort(-(rows[:8] @ rows.T), axis=1)[:, :3]
     return "" if (found == expected).all() else "it finds other rows than there are"
+
+
+def reason(error: Exception) -> str:
+    """What FAISS says of an error, in one line."""
+    return str(error).strip().splitlines()[-1][:160] if str(error).strip() else type(error).__name__
+
+
+@contextmanager
+def searching() -> Iterator[None]:
+    """What goes wrong on a device while it searches, as an error of ours.
+
+    Raises:
+        OutOfDeviceMemory: FAISS raised one: it has a single kind, and memory is what there is too little of.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise OutOfDeviceMemory(
+            f"a GPU failed while it searched ({reason(error)}); expected room for the queries: ask fewer at once, or "
+            "use --device cpu"
+        ) from error
 
 
 def training_bytes(rows: int, dim: int, lists: int) -> int:
@@ -83,6 +106,12 @@ def training_bytes(rows: int, dim: int, lists: int) -> int:
 def graph_bytes(rows: int, dim: int, degree: int) -> int:
     """What building a CAGRA graph takes of a device: the rows, the graph and the wider one before it, the work."""
     return 4 * dim * rows + 4 * 3 * degree * rows + WORK_BYTES
+
+
+@cache
+def resources(gpu: int) -> Any:
+    """What FAISS needs to search on a device: one for a process, because each sets memory aside for its work."""
+    return faiss_module().StandardGpuResources()
 
 
 def fits(gpus: Sequence[int], needed: int) -> str:

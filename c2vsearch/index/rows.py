@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.errors import CorruptFile, IncompatibleVersion
+from c2vsearch.index.cosines import READ_ROWS
 from c2vsearch.index.engine import faiss_module
-from c2vsearch.shards.checked import CheckedFile
+from c2vsearch.shards.checked import BLOCK_BYTES, CheckedFile
 
 # FAISS writes the number of rows after a tag and the width, and the number of bytes of codes last before them.
 _COUNT = slice(8, 16)
 _LENGTH = slice(-8, None)
-READ_ROWS = 4096
 
 
 def write_rows(path: Path, parts: Iterable[NDArray[np.float16]], *, dim: int, rows: int) -> None:
@@ -84,6 +84,7 @@ class RowFile:
             raise CorruptFile(f"{path} is missing; expected {size_bytes} bytes") from error
         self._dim, self._row_bytes = dim, 2 * dim
         self._start = size_bytes - rows * self._row_bytes
+        self._seen = np.zeros(-(-size_bytes // BLOCK_BYTES), dtype=np.bool_)  # which blocks were compared
         # Mapped, because gathering a hundred rows is then one step. The file is never changed, only unlinked.
         mapped = mmap.mmap(self._file.fileno(), size_bytes, access=mmap.ACCESS_READ)
         flat = np.frombuffer(mapped, dtype="<f2", count=rows * dim, offset=self._start)
@@ -94,8 +95,12 @@ class RowFile:
 
     def take(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Some rows in the order asked for. Shape: (len(positions), D)."""
-        for position in positions.tolist():
-            self._check(position, 1)
+        offsets = self._start + self._row_bytes * positions
+        first, last = offsets // BLOCK_BYTES, (offsets + self._row_bytes - 1) // BLOCK_BYTES
+        unseen = np.unique(np.concatenate([first[~self._seen[first]], last[~self._seen[last]]]))
+        for block in unseen.tolist():
+            self._file.check(block * BLOCK_BYTES, 1)
+            self._seen[block] = True
         return self._mapped[positions].astype(np.float32)
 
     def parts(self, rows: int = READ_ROWS) -> Iterator[NDArray[np.float16]]:

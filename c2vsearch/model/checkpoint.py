@@ -40,9 +40,9 @@ def find_model(name_or_path: str | Path) -> Path:
     )
 
 
-def graph_path(folder: Path, precision: str) -> Path:
-    """Where an exported model keeps its ONNX graph of a precision ("int8" or "fp32")."""
-    return folder / f"model-{precision}.onnx"
+def graph_path(folder: Path, precision: str, *, states: bool = False) -> Path:
+    """Where an exported model keeps its ONNX graph of a precision ("int8" or "fp32"), or that of its encoder alone."""
+    return folder / f"model-{precision}{'-states' if states else ''}.onnx"
 
 
 def revision(folder: Path) -> str:

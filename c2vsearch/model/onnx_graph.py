@@ -43,7 +43,7 @@ ACTIVATIONS: dict[str, tuple[str, str, dict[str, float]]] = {
 
 
 def write_graphs(folder: Path, spec: ModelSpec, *, precisions: Sequence[str] = ("int8", "fp32")) -> None:
-    """Write graphs beside the one weight file of a folder.
+    """Write graphs beside the one weight file of a folder: of each precision the whole, and the encoder alone.
 
     Raises:
         InvalidConfig: There is no graph for a part of the model; the message names it.
@@ -51,6 +51,7 @@ def write_graphs(folder: Path, spec: ModelSpec, *, precisions: Sequence[str] = (
     full = check_exportable(spec)
     for precision in precisions:
         onnx.save(_Graph(folder, full, precision).build(), graph_path(folder, precision))
+        onnx.save(_Graph(folder, full, precision).build_states(), graph_path(folder, precision, states=True))
 
 
 def check_exportable(spec: ModelSpec) -> ModelSpec:
@@ -114,10 +115,28 @@ class _Graph:
         context, eos = self.decoder(self.projector(self.pool(encoder_states)))
         parts = {"concat": (context, eos), "context": (context,), "eos": (eos,)}[self.spec.pooling]
         embedding = self.unit(self.op("Concat", *parts, axis=2) if len(parts) > 1 else parts[0])
-        for result, axis, name in ((embedding, 1, "embedding"), (encoder_states, 0, "encoder_states")):
-            self.nodes.append(helper.make_node("Squeeze", [result, self.constant(np.array([axis]))], [name]))
+        self.squeeze(embedding, 1, "embedding")
+        self.squeeze(encoder_states, 0, "encoder_states")
         inputs = [("encoder_ids", "T_e"), ("before_ids", "P"), ("after_ids", "A")]
-        outputs = [("embedding", [1, self.spec.dim]), ("encoder_states", ["T_e", self.spec.encoder["hidden_size"]])]
+        return self.model(inputs, [("embedding", [1, self.spec.dim]), self.states_output()])
+
+    def build_states(self) -> onnx.ModelProto:
+        """The encoder alone, for its token states: a runtime computes the whole graph, whatever it is asked for."""
+        self.squeeze(self.encoder(), 0, "encoder_states")
+        return self.model([("encoder_ids", "T_e")], [self.states_output()])
+
+    def squeeze(self, value: str, axis: int, name: str) -> None:
+        """A result of the graph, freed of an axis of length 1."""
+        self.nodes.append(helper.make_node("Squeeze", [value, self.constant(np.array([axis]))], [name]))
+
+    def states_output(self) -> tuple[str, list[int | str]]:
+        """Name and shape of the encoder's token states."""
+        return "encoder_states", ["T_e", self.spec.encoder["hidden_size"]]
+
+    def model(
+        self, inputs: Sequence[tuple[str, str]], outputs: Sequence[tuple[str, list[int | str]]]
+    ) -> onnx.ModelProto:
+        """Everything that was collected, with its inputs of ids and its results."""
         graph = helper.make_graph(
             self.nodes,
             "causal2vec",

@@ -19,6 +19,7 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.index.analysis import is_lookup, query_terms
 from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Hit, Location, StageScore
+from c2vsearch.search.budget import scores_within
 from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
 from c2vsearch.search.diversity import chosen
 from c2vsearch.search.fusion import average, combined, convex, scaled, weighted
@@ -193,8 +194,14 @@ def _reranked(
 ) -> tuple[Scores, Scores]:
     """New scores of the first candidates, and of all: the rest stay behind them in their order."""
     head = ranked(first)[: config.rerank_candidates]
-    second = reranker.scores(query, [chunk.embedded_text for chunk in collection.chunks(head)])
-    mixed = convex(dict(zip(head, second, strict=True)), {row: first[row] for row in head}, weight=config.rerank_weight)
+    texts = [chunk.embedded_text for chunk in collection.chunks(head)]
+    if config.rerank_budget_ms is None:
+        second = reranker.scores(query, texts)
+    else:
+        second = scores_within(reranker, query, texts, budget_s=config.rerank_budget_ms / 1000)
+        head = head[: len(second)]
+    weight = reranker.weight if config.rerank_weight is None else config.rerank_weight
+    mixed = convex(dict(zip(head, second, strict=True)), {row: first[row] for row in head}, weight=weight)
     # Looked at again: from 1 to 2. The rest: from 0 to 1/2, whatever scale they had before.
     again = {row: 1.0 + score for row, score in mixed.items()}
     return again, {row: score / 2 for row, score in scaled(first).items()} | again

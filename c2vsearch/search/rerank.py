@@ -1,38 +1,69 @@
-"""A second look at the best candidates: late interaction over token states of the embedding model itself."""
+"""A second look at the best candidates: late interaction over token states of the embedding model itself.
+
+Rerankers of other makers are in `c2vsearch.rerankers`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.encoder.protocol import TokenEncoder
+from c2vsearch.encoder.protocol import TokenEncoder, Tokenizer
+from c2vsearch.rerankers.protocol import Reranker
 
+# Reading all of a text makes no difference that could be measured (docs/log.md), but for the time it takes.
+TOKENS_READ = 128
 
-class Reranker(Protocol):
-    """Scores texts against a query; higher is better."""
-
-    def scores(self, query: str, texts: Sequence[str]) -> list[float]:
-        """One score a text, in their order."""
+__all__ = ["LateInteraction", "Reranker", "max_similarity"]
 
 
 class LateInteraction:
     """MaxSim (Khattab & Zaharia, SIGIR 2020): every query token looks for its nearest document token.
 
-    The score is the mean over the query's tokens of the best cosine, so it lies in [-1, 1].
+    The score is the mean over the query's tokens of the best cosine, so it lies in [-1, 1]. With a tokenizer, of a text
+    the first `TOKENS_READ` tokens are compared.
     """
 
-    def __init__(self, encoder: TokenEncoder) -> None:
+    weight = 0.3  # chosen over evaluation sets together: docs/benchmarks.md
+
+    def __init__(self, encoder: TokenEncoder, *, tokenizer: Tokenizer | None = None) -> None:
         self._encoder = encoder
+        self._tokenizer = tokenizer
+        self._last: tuple[str, NDArray[np.float32]] | None = None
 
     def scores(self, query: str, texts: Sequence[str]) -> list[float]:
         """One score a text, in their order."""
         if not texts:
             return []
-        tokens = self._encoder.encode_query_tokens(query)
-        return [max_similarity(tokens, states) for states in self._encoder.encode_document_tokens(texts)]
+        return max_similarities(self._query_tokens(query), self._encoder.encode_document_tokens(self.read(texts)))
+
+    def read(self, texts: Sequence[str]) -> list[str]:
+        """The part of each text that is compared."""
+        return list(texts) if self._tokenizer is None else [_beginning(text, self._tokenizer) for text in texts]
+
+    def _query_tokens(self, query: str) -> NDArray[np.float32]:
+        """Those of the last query are kept: under a time budget it comes again with the next texts."""
+        last = self._last
+        if last is None or last[0] != query:
+            last = self._last = (query, self._encoder.encode_query_tokens(query))
+        return last[1]
+
+
+def _beginning(text: str, tokenizer: Tokenizer) -> str:
+    """The first tokens of a text; no tokenizer makes more of them than bytes."""
+    if len(text.encode("utf-8", "replace")) <= TOKENS_READ:
+        return text
+    spans = tokenizer.token_spans(text)
+    return text if len(spans) <= TOKENS_READ else text[: spans[TOKENS_READ - 1][1]]
+
+
+def max_similarities(query: NDArray[np.float32], documents: Sequence[NDArray[np.float32]]) -> list[float]:
+    """`max_similarity` of each document, by one product. Shape: (T_q, K), N arrays (T_i, K), none of them empty."""
+    starts = np.cumsum([0, *(len(states) for states in documents[:-1])])
+    best = np.maximum.reduceat(query @ np.concatenate(documents).T, starts, axis=1)  # (T_q, N)
+    return [float(score) for score in best.mean(axis=0)]
 
 
 def max_similarity(query: NDArray[np.float32], document: NDArray[np.float32]) -> float:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from c2vsearch.cli.app import app
 from c2vsearch.collection import Collection
 from tests.collection.builder import build, chunks_of, files
+from tests.index.gpu_standins import Devices
 
 RUNNER = CliRunner()
 
@@ -80,3 +81,19 @@ def test_a_point_says_which_is_quickest_for_a_recall(root: Path, tmp_path: Path)
     assert found is not None
     assert found == min((point for point in curve.points if point.recall >= 0.9), key=lambda point: point.latency_ms)
     assert curve.at(1.01) is None
+
+
+def test_kinds_are_built_and_asked_on_a_gpu(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = RUNNER.invoke(app, ["bench", "--index", str(root), "--kind", "IVF4,SQ8", "--json"], catch_exceptions=False)
+    devices = Devices(monkeypatch)
+    arguments = ["bench", "--index", str(root), "--kind", "IVF4,SQ8", "--json", "--device", "cuda"]
+    moved = RUNNER.invoke(app, arguments, catch_exceptions=False)
+    assert devices.copied[0].asked > 0
+    [[one], [other]] = json.loads(plain.stdout), json.loads(moved.stdout)
+    assert one["points"][-1]["recall"] == other["points"][-1]["recall"] == 1.0
+
+
+def test_a_device_that_is_not_there_is_refused(root: Path) -> None:
+    for verb in (["bench"], ["query", "ferry"]):
+        result = RUNNER.invoke(app, [*verb, "--index", str(root), "--device", "cuda:0"])
+        assert "FAISS sees 0 GPUs" in str(result.exception)

@@ -62,7 +62,8 @@ def test_exported_graphs_equal_torch(tmp_path: Path, changes: dict[str, object])
         assert load_encoder(out).fingerprint.precision == precisions[0]
     int8 = OnnxEncoder(out, precision="int8", threads=1).encode_documents(TEXTS)
     assert (int8 * torch_encoder.encode_documents(TEXTS)).sum(axis=1).min() > 0.8
-    names = {"config.json", "tokenizer.json", "model.safetensors", "model-int8.onnx", "model-fp32.onnx"}
+    graphs = {f"model-{precision}{part}.onnx" for precision in ("int8", "fp32") for part in ("", "-states")}
+    names = {"config.json", "tokenizer.json", "model.safetensors", *graphs}
     assert {path.name for path in out.iterdir()} == names
     assert {path.name for path in tmp_path.iterdir()} == {"m", "tokenizer.json", "fp32", "int8-fp32"}
 

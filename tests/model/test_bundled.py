@@ -54,7 +54,10 @@ def test_the_folder_is_whole_and_small() -> None:
         "model.safetensors",
         "model-int8.onnx",
         "model-fp32.onnx",
+        "model-int8-states.onnx",
+        "model-fp32-states.onnx",
         "README.md",
+        "search.json",
     }
     assert sum(path.stat().st_size for path in folder.iterdir()) < 36 * 2**20
     config = json.loads((folder / "config.json").read_text())

@@ -47,6 +47,18 @@ def test_int8_graph_is_near_torch(folder: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(actual, axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_encoder_alone_gives_the_states_of_the_whole(folder: Path, precision: str) -> None:
+    alone = OnnxEncoder(folder, precision=precision, threads=1).encode_document_tokens(TEXTS)
+    checkpoint.graph_path(folder, precision, states=True).unlink()
+    whole = OnnxEncoder(folder, precision=precision, threads=1).encode_document_tokens(TEXTS)
+    for first, second in zip(alone, whole, strict=True):
+        np.testing.assert_array_equal(first, second)
+    if precision == "fp32":
+        for first, second in zip(alone, TorchEncoder(folder).encode_document_tokens(TEXTS), strict=True):
+            np.testing.assert_allclose(first, second, atol=3e-6)
+
+
 def test_other_architectures_are_refused_by_name(tmp_path: Path, tokenizer_folder: Path) -> None:
     spec = make_spec("gpt2")
     checkpoint.save(make_model(spec), tmp_path / "m", tokenizers=tokenizer_folder, int8=True)

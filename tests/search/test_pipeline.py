@@ -52,6 +52,8 @@ class InMemory:
 class ByLength:
     """Longer texts are better."""
 
+    weight = 0.6
+
     def scores(self, query, texts):
         return [float(len(text)) for text in texts]
 
@@ -118,6 +120,31 @@ def test_the_weight_of_the_second_look_mixes_scaled_scores(collection):
     low, high = min(lengths.values()), max(lengths.values())
     mixed = {n: 1 + 0.25 * (lengths[n] - low) / (high - low) + 0.75 * first[n] for n in first}
     assert {int(hit.id): hit.score for hit in hits[:3]} == pytest.approx(mixed)
+
+
+def test_a_reranker_says_what_its_scores_weigh(collection):
+    own = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(), reranker=ByLength())
+    said = [
+        search(collection, Query("text"), vector=VECTOR, config=SearchConfig(rerank_weight=weight), reranker=ByLength())
+        for weight in (0.6, 0.0)
+    ]
+    assert own == said[0] != said[1]
+
+
+@pytest.mark.parametrize("fitting", [1, 3, 20])
+def test_what_there_was_no_time_for_stays_behind_in_its_order(collection, monkeypatch, fitting):
+    def within(reranker, query, texts, *, budget_s):
+        assert budget_s == 0.25
+        return reranker.scores(query, texts[:fitting])
+
+    monkeypatch.setattr("c2vsearch.search.pipeline.scores_within", within)
+    plain = search(collection, Query("text"), vector=VECTOR, config=SearchConfig())
+    config = SearchConfig(rerank_budget_ms=250, rerank_weight=1.0)
+    hits = search(collection, Query("text"), vector=VECTOR, config=config, reranker=ByLength())
+    assert falls(hits)
+    longest_first = sorted((hit.id for hit in plain[:fitting]), key=int, reverse=True)
+    assert [hit.id for hit in hits] == longest_first + [hit.id for hit in plain[fitting:]]
+    assert [hit.id for hit in hits if hit.stages[-1].stage == "rerank"] == longest_first
 
 
 def test_equal_scores_are_in_the_order_of_ids_not_of_rows():
