@@ -17,6 +17,7 @@ DEFAULT_TASK = "Given a question, retrieve passages that answer it"
 Fusion = Literal["weighted", "rrf", "minmax", "zscore"]
 FUSIONS = ("weighted", "rrf", "minmax", "zscore")
 GroupBy = Literal["", "file"]
+Highlight = Literal["words", "states", "auto"]
 Rerank = bool | Literal["auto"]
 HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
 
@@ -231,6 +232,10 @@ class SearchConfig:
     of one file; with ``group_by`` "file" the hits of a file stand together and ``k`` counts files. With ``collapse`` a
     text that stands in several places is one hit, which knows the others.
 
+    ``highlight`` is how the best sentence of a hit is found: by the words it shares with the query, which costs next to
+    nothing; by the token states of the model, which finds paraphrases at the price of a forward pass a hit; "auto" is
+    states where the model gives them and is in use.
+
     >>> SearchConfig(k=0)
     Traceback (most recent call last):
     ...
@@ -252,6 +257,7 @@ class SearchConfig:
     diversity: float = 0.0
     group_by: GroupBy = ""
     per_source: int | None = None
+    highlight: Highlight = "words"
 
     @property
     def has_usual_scores(self) -> bool:
@@ -273,6 +279,10 @@ class SearchConfig:
             self.per_source is None or self.per_source >= 1, f"per_source is {self.per_source}; expected at least 1"
         )
         _expect(self.fusion in FUSIONS, f"fusion is {self.fusion!r}; expected one of {', '.join(FUSIONS)}")
+        _expect(
+            self.highlight in ("words", "states", "auto"),
+            f"highlight is {self.highlight!r}; expected words, states or auto",
+        )
         for name in ("lexical_weight", "rerank_weight", "diversity", "min_score"):
             value = getattr(self, name)
             _expect(value is None or 0.0 <= value <= 1.0, f"{name} is {value}; expected from 0 to 1")

@@ -6,11 +6,12 @@ import asyncio
 import dataclasses
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
@@ -22,6 +23,7 @@ from c2vsearch.errors import (
     CorruptFile,
     EncoderMismatch,
     InvalidConfig,
+    InvalidQuery,
     MissingDependency,
     ModelNotFound,
     NotReranked,
@@ -31,11 +33,15 @@ from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
+from c2vsearch.rag.surroundings import Surrounding, neighbourhoods, sections
 from c2vsearch.records import Hit, Mode
 from c2vsearch.rerankers import load_reranker
-from c2vsearch.search.pipeline import PLAIN, search
+from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
+from c2vsearch.search.highlight import Highlighter, best_sentences
+from c2vsearch.search.pipeline import PLAIN, STREAMED, iter_search, search, search_any
 from c2vsearch.search.query import Query, parse_query, plain_query
 from c2vsearch.search.rerank import LateInteraction, Reranker
+from c2vsearch.search.token_match import TokenMatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from c2vsearch.filters import Selection, Selector, Where
     from c2vsearch.model.profile import SearchProfile
 
+Found = TypeVar("Found")
 LATE_INTERACTION = "late"
 # Without a reranker there are hits all the same, where that will do.
 NO_RERANKER = (CorruptFile, InvalidConfig, MissingDependency, ModelNotFound, OutOfDeviceMemory)
@@ -182,6 +189,125 @@ class Retriever:
             for number, query in enumerate(queries)
         ]
 
+    def iter_search(
+        self, text: str, config: SearchConfig, *, instruction: str | None = None, where: Where | None = None
+    ) -> Iterator[Hit]:
+        """Hits one by one, their chunks read as they are taken: for a ``config.k`` of many thousands.
+
+        Memory grows with the number of candidates by their scores, not by their texts. Every chunk is a hit of its own
+        and has no highlight: what puts hits together, or compares them, needs them all.
+
+        Raises:
+            InvalidConfig: Hits are to be grouped, made different or limited by file.
+        """
+        if config.group_by or config.diversity or config.per_source is not None:
+            raise InvalidConfig(
+                "hits one by one are neither grouped nor chosen; leave out group_by, per_source, diversity"
+            )
+        query = (parse_query if config.operators else plain_query)(text)
+        asked = None if config.mode == "bm25" else self.encoder.encode_queries([query.text], instruction=instruction)[0]
+        among = None if where is None else self.select(where).rows
+
+        def found(reranker: Reranker | None) -> Iterator[Hit]:
+            return iter_search(
+                self.collection, query, vector=asked, config=config, reranker=reranker, among=among,
+                profile=self._profile(config.mode),
+            )  # fmt: skip
+
+        hits = self._looked_at(config, found)
+        return (dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits)
+
+    def search_any(
+        self, texts: Sequence[str], *, k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
+        rerank: Rerank = SearchConfig.rerank, instruction: str | None = None,
+        candidates: int = SearchConfig.candidates, where: Where | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """`search` for one question in several phrasings: the hits that are best for them together.
+
+        A hit's score is the mean of those it has for each, so it means what it means in a search for one. Stages tell
+        the score for each. The first phrasing is the one that is reranked and highlighted by.
+
+        Raises:
+            InvalidQuery: There is no phrasing, or an empty one.
+        """
+        config = SearchConfig(k=k, mode=mode, rerank=rerank, candidates=candidates)
+        return self.search_any_with(texts, config, instruction=instruction, where=where)
+
+    def search_any_with(
+        self, texts: Sequence[str], config: SearchConfig, *, instruction: str | None = None, where: Where | None = None
+    ) -> list[Hit]:
+        """`search_any` with all settings in one object."""
+        queries = [(parse_query if config.operators else plain_query)(text) for text in texts]
+        if not queries:
+            raise InvalidQuery("there is no query; expected at least one phrasing of a question")
+        words = [query.text for query in queries]
+        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction)
+        among = None if where is None else self.select(where).rows
+
+        def found(reranker: Reranker | None) -> list[Hit]:
+            return search_any(
+                self.collection, queries, vectors=vectors, config=config, reranker=reranker, among=among,
+                highlighter=self._highlighter(config), profile=self._profile(config.mode),
+            )  # fmt: skip
+
+        return self._placed(self._looked_at(config, found))
+
+    def more_like(
+        self, name: str, *, text: str = "", k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
+        rerank: Rerank = SearchConfig.rerank, instruction: str | None = None, where: Where | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """The k chunks most like one of the index, or like a file of it, which is itself left out.
+
+        Neighbours of the mean of its vectors, together with chunks that have its most telling words.
+
+        Args:
+            name: The id of a chunk (``hit.id``), a file, or lines of it: "a.md", "mail.zip!/b.md", "a.md:12-30".
+            text: A question as well: its words take the place of those of the example, and its vector is moved
+                towards that of the example.
+            k: As in `search`, like all that follow.
+            mode: "dense" looks at vectors alone, "bm25" at words alone.
+            rerank: Against the question, or the words.
+            instruction: Of the question; an example has none.
+            where: Which chunks may be given.
+
+        Raises:
+            InvalidQuery: The index has nothing of that name.
+        """
+        config = SearchConfig(k=k, mode=mode, rerank=rerank)
+        return self.more_like_with(self.example(name), config, text=text, instruction=instruction, where=where)
+
+    def more_like_with(
+        self, example: Example, config: SearchConfig, *, text: str = "", instruction: str | None = None,
+        where: Where | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """`more_like` with all settings in one object; a text of the index (`example`), or any ``Example((text,))``."""
+        query = parse_query(text) if text else Query(" ".join(telling_words(self.collection, example)))
+        vector = None
+        if config.mode != "bm25":
+            vectors = example.vectors if example.vectors is not None else self.encoder.encode_documents(example.texts)
+            asked = self.encoder.encode_queries([query.text], instruction=instruction)[0] if text else None
+            vector = direction(vectors, asked)
+        among = leaving_out(self.collection, example.rows, None if where is None else self.select(where).rows)
+        # What is known of questions, relevance included, does not hold for documents: PLAIN.
+        return self._search(query, config, vector, True, among, profile=PLAIN)
+
+    def example(self, name: str) -> Example:
+        """What the index has under a name that `more_like` takes.
+
+        Raises:
+            InvalidQuery: It has nothing of that name.
+        """
+        return find_example(self.collection, name)
+
+    def neighbourhoods(self, hits: Sequence[Hit], *, neighbours: int = 1) -> list[Surrounding]:
+        """The text around each hit: it and so many chunks on either side, with its place."""
+        _check_least("neighbours", neighbours, 0)
+        return neighbourhoods(self.collection, hits, neighbours=neighbours)
+
+    def sections(self, hits: Sequence[Hit]) -> list[Surrounding]:
+        """The whole section of each hit: all under its heading; without headings its page, or else the document."""
+        return sections(self.collection, hits)
+
     def select(self, where: Where) -> Selection:
         """The chunks a filter lets through, and how many they are; the same filter costs nothing the second time.
 
@@ -244,6 +370,13 @@ class Retriever:
     async def asearch(self, text: str, **settings: Any) -> list[Hit]:
         """`search` in a thread of its own, with its settings: the event loop goes on meanwhile."""
         return await asyncio.to_thread(self.search, text, **settings)
+
+    async def aiter_search(self, text: str, config: SearchConfig, **settings: Any) -> AsyncIterator[Hit]:
+        """`iter_search` that reads in a thread of its own, 64 hits at a time."""
+        found = await asyncio.to_thread(self.iter_search, text, config, **settings)
+        while part := await asyncio.to_thread(lambda: list(islice(found, STREAMED))):
+            for hit in part:
+                yield hit
 
     async def acontext(self, text: str, **settings: Any) -> Context:
         """`context` in a thread of its own, with its settings."""
@@ -308,14 +441,23 @@ class Retriever:
         vector: NDArray[np.float32] | None,
         highlight: bool,
         among: Live | None,
+        profile: SearchProfile | None = None,
     ) -> list[Hit]:
-        def found(reranker: Reranker | None) -> list[Hit]:
-            hits = search(
-                self.collection, query, vector=vector, config=config, reranker=reranker, highlight=highlight,
-                among=among, profile=self._profile(config.mode),
-            )  # fmt: skip
-            return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+        highlighter = self._highlighter(config) if highlight else None
 
+        def found(reranker: Reranker | None) -> list[Hit]:
+            return search(
+                self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
+                among=among, profile=profile or self._profile(config.mode),
+            )  # fmt: skip
+
+        return self._placed(self._looked_at(config, found))
+
+    def _placed(self, hits: Sequence[Hit]) -> list[Hit]:
+        return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
+
+    def _looked_at(self, config: SearchConfig, found: Callable[[Reranker | None], Found]) -> Found:
+        """What is found with the reranker that is asked for; with "auto" without, where it cannot be had or fails."""
         reranker = self._second_look(config.rerank)
         try:
             return found(reranker)
@@ -340,6 +482,17 @@ class Retriever:
     def _profile(self, mode: Mode) -> SearchProfile:
         """What the model is known to need; a search for keywords asks no model."""
         return self.encoder.profile if mode != "bm25" and isinstance(self.encoder, Profiled) else PLAIN
+
+    def _highlighter(self, config: SearchConfig) -> Highlighter:
+        if config.highlight == "words" or (config.highlight == "auto" and config.mode == "bm25"):
+            return best_sentences
+        if isinstance(self.encoder, TokenEncoder):
+            return TokenMatch(self.encoder, self.encoder.tokenizer)
+        if config.highlight == "auto":
+            return best_sentences
+        raise InvalidConfig(
+            f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
+        )
 
     def _file(self, source: str) -> str:
         root = root_of(self.collection.manifest.roots, source)

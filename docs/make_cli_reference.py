@@ -22,7 +22,7 @@ escaped. `search` is another name of `query`. `C2VSEARCH_INDEX` stands in for `-
 | exit code | meaning |
 |---|---|
 | 0 | done, or something was found |
-| 1 | nothing found (`query`), files failed (`index`), a mean below `--min` (`evaluate`), no gain (`train --adapt`) |
+| 1 | nothing found, lines left out (`query`), files failed (`index`), a mean below `--min`, no gain (`train --adapt`) |
 | 2 | wrong usage: an option, a query or a path that cannot be |
 | 3 | no index, no model, a package that is not installed, or an endpoint that fails |
 | 4 | another process is writing to the index |
@@ -34,9 +34,10 @@ escaped. `search` is another name of `query`. `C2VSEARCH_INDEX` stands in for `-
 With `--json`, a hit is `rank`, `score`, `relevance` (from 0 to 1, or null where it is not known), `id`, `path`,
 `start_line`, `end_line`, `page`, `heading_path`, `title`, `start`, `end`, `text`, `highlight` (a span of `text`, or
 null), `member` (a part of the file, or ""), `kind`, `metadata` (an object) and `repeats` (where the same text stands as
-well); with `--explain` also `stages` (`stage`, `score`, `rank`). Scores are higher for better hits: the cosine in mode
-`dense`, BM25 in mode `bm25`, the cosine mixed with the keyword score in mode `hybrid` (at most 1), and from 1 to 2 for
-reranked hits. On the screen a hit has its relevance, or its score where that is not known.
+well); with `--context` or `--section` also `context` (the text around it), with `--explain` `stages` (`stage`, `score`,
+`rank`). Scores are higher for better hits: the cosine in mode `dense`, BM25 in mode `bm25`, the cosine mixed with the
+keyword score in mode `hybrid` (at most 1), and from 1 to 2 for reranked hits. On the screen a hit has its relevance, or
+its score where that is not known.
 """
 
 

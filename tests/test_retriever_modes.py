@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +11,13 @@ import numpy as np
 import pytest
 
 from c2vsearch import Retriever, index_directory
-from c2vsearch.config import ChunkingConfig
+from c2vsearch.collection import Collection, Row
+from c2vsearch.config import ChunkingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.errors import EncoderMismatch, IndexNotFound, InvalidConfig, InvalidQuery
 from c2vsearch.index.exact import exact_search
+from c2vsearch.records import Chunk, Hit
+from c2vsearch.search.token_match import TokenMatch
 
 
 class Tokens(HashEncoder):
@@ -55,7 +60,7 @@ def test_dense_equals_exact_search(retriever: Retriever) -> None:
     vectors = retriever.collection.vectors([row for row, _ in rows]).astype(np.float16)
     query = "which ferry page says 7"
     expected = exact_search(Tokens().encode_queries([query])[0], [vectors], k=40)
-    hits = retriever.search(query, k=8, mode="dense")
+    hits = retriever.search_with(query, SearchConfig(k=8, mode="dense", collapse=False))
     np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected[:8]], atol=1e-5)
 
 
@@ -149,3 +154,84 @@ def test_context_repeats_nothing(retriever: Retriever) -> None:
         for line in passage.text.split("\n"):
             assert not line or line not in covered.setdefault(source, [])
             covered[source].append(line)
+
+
+def test_highlights_by_states_where_the_model_gives_them(retriever: Retriever, place: Path) -> None:
+    query = "which line of the garden page says 9"
+    for highlight, mode in (("states", "hybrid"), ("states", "bm25"), ("auto", "dense")):
+        hits = retriever.search_with(query, SearchConfig(k=5, highlight=highlight, mode=mode))  # type: ignore[arg-type]
+        expected = TokenMatch(Tokens(), Tokens().tokenizer)([hit.text for hit in hits], query)
+        assert [hit.highlight for hit in hits] == expected
+    plain = Retriever.open(place, encoder=HashEncoder())
+    by_words = [hit.highlight for hit in plain.search(query, k=5)]
+    assert [hit.highlight for hit in plain.search_with(query, SearchConfig(k=5, highlight="auto"))] == by_words
+    with pytest.raises(InvalidConfig, match="no token states to highlight by"):
+        plain.search_with(query, SearchConfig(highlight="states"))
+    with pytest.raises(InvalidConfig, match="highlight is 'all'"):
+        SearchConfig(highlight="all")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
+def test_several_phrasings_are_the_mean_of_each(retriever: Retriever, mode: str) -> None:
+    texts = ["ferry line 3", "passport", '"garden page" -engine']
+    every = retriever.collection.stats().chunks
+    config = SearchConfig(k=every, candidates=every, mode=mode, collapse=False)  # type: ignore[arg-type]
+    each = [{hit.id: hit.score for hit in hits} for hits in retriever.search_batch_with(texts, config)]
+    hits = retriever.search_any_with(texts, config)
+    assert not any("engine" in hit.text for hit in hits)
+    for hit in hits:
+        assert hit.score == pytest.approx(sum(scores.get(hit.id, min(scores.values())) for scores in each) / 3)
+        assert Path(hit.file).is_file()
+    assert retriever.search_any(texts[:2], k=3) == retriever.search_any_with(texts[:2], SearchConfig(k=3))
+    for wrong in ([], ["ferry", " "]):
+        with pytest.raises(InvalidQuery):
+            retriever.search_any(wrong)
+
+
+@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
+@pytest.mark.parametrize("rerank", [False, True])
+def test_hits_one_by_one_are_those_of_a_search(retriever: Retriever, mode: str, rerank: bool) -> None:
+    config = SearchConfig(k=90, mode=mode, rerank=rerank, collapse=False)  # type: ignore[arg-type]
+    query, where = "the engine page says 5 -dough", {"kind": "markdown"}
+    whole = [dataclasses.replace(hit, highlight=None) for hit in retriever.search_with(query, config, where=where)]
+    assert len(whole) > 70
+    assert list(retriever.iter_search(query, config, where=where)) == whole
+
+    async def all_of() -> list[Hit]:
+        return [hit async for hit in retriever.aiter_search(query, config, where=where)]
+
+    assert asyncio.run(all_of()) == whole
+
+
+def test_hits_one_by_one_are_read_as_they_are_taken(retriever: Retriever, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    chunks = Collection.chunks
+
+    def counted(self: Collection, rows: Sequence[Row]) -> list[Chunk]:
+        nonlocal read
+        read += len(rows)
+        return chunks(self, rows)
+
+    monkeypatch.setattr(Collection, "chunks", counted)
+    found = retriever.iter_search("ferry", SearchConfig(k=100_000, mode="dense"))
+    assert read == 0
+    next(found)
+    assert 0 < read < 100
+    assert len(list(found)) + 1 == retriever.collection.stats().chunks
+
+
+def test_hits_one_by_one_refuse_at_once(retriever: Retriever) -> None:
+    with pytest.raises(InvalidQuery):
+        retriever.iter_search(" ", SearchConfig())
+    with pytest.raises(InvalidConfig, match="neither grouped nor chosen"):
+        retriever.iter_search("x", SearchConfig(group_by="file"))
+
+
+def test_more_than_there_is_and_fewer_candidates_than_hits(retriever: Retriever) -> None:
+    every = retriever.collection.stats().chunks
+    config = SearchConfig(k=every + 50, mode="dense", collapse=False)
+    assert len(retriever.search_with("ferry line", config)) == every
+    few = SearchConfig(k=30, candidates=3, mode="dense", collapse=False)
+    assert [hit.id for hit in retriever.search_with("ferry line", few)] == [
+        hit.id for hit in retriever.search_with("ferry line", config)[:30]
+    ]

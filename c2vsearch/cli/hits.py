@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from c2vsearch.cli.console import json_value, results
+from c2vsearch.cli.links import link
 from c2vsearch.records import Hit, Location, path_of
 from c2vsearch.terminal import visible, visible_line
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from c2vsearch.rag.surroundings import Surrounding
+
 SNIPPET_CHARS = 320
 
 
-def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
-    """A hit as JSON. Keys and their order are stable."""
+def record(hit: Hit, *, explain: bool, around: Surrounding | None = None) -> dict[str, Any]:
+    """A hit as JSON. Keys and their order are stable; ``context`` and ``stages`` are there where asked for."""
     fields = {
         "rank": hit.rank, "score": round(hit.score, 6),
         "relevance": None if hit.relevance is None else round(hit.relevance, 4),
@@ -30,6 +33,12 @@ def record(hit: Hit, *, explain: bool) -> dict[str, Any]:
         "metadata": {key: json_value(value) for key, value in sorted(hit.metadata.items())},
         "repeats": [_location(place) for place in hit.repeats],
     }  # fmt: skip
+    if around is not None:
+        fields["context"] = {
+            "start": around.place.start, "end": around.place.end, "start_line": around.place.start_line,
+            "end_line": around.place.end_line, "page": around.place.page, "last_page": around.place.last_page,
+            "text": around.text,
+        }  # fmt: skip
     return {**fields, "stages": [dataclasses.asdict(stage) for stage in hit.stages]} if explain else fields
 
 
@@ -49,14 +58,28 @@ def shown_path(source: str) -> str:
     )
 
 
-def show_hits(hits: list[Hit], *, full: bool, explain: bool, reranking: bool = False) -> None:
-    """Each hit with its place, its headings, and the text around its best sentence."""
+def show_hits(
+    hits: Sequence[Hit], *, full: bool, explain: bool, around: Sequence[Surrounding] = (), links: str = "",
+    reranking: bool = False,
+) -> None:  # fmt: skip
+    """Each hit with its place, its headings, and the text around its best sentence.
+
+    Args:
+        hits: In their order.
+        full: Whole chunks.
+        explain: With the scores of every stage.
+        around: What is shown instead of each hit's own text.
+        links: The format of links to the files.
+        reranking: Say where the second look took each hit.
+    """
+    from rich.style import Style
     from rich.text import Text
 
     console = results()
-    for hit in hits:
+    for number, hit in enumerate(hits):
+        style = Style.parse("bold cyan") + Style(link=link(hit, links) or None)
         shown = f"{hit.score:.3f}" if hit.relevance is None else f"{hit.relevance:.2f}"
-        header = Text(f"{hit.rank:>2}  {shown}  ").append(place_of(hit), style="bold cyan")
+        header = Text(f"{hit.rank:>2}  {shown}  ").append(place_of(hit), style=style)
         if reranking:
             header.append(f"  {_moved(hit)}", style="dim")
         if hit.heading_path:
@@ -67,11 +90,18 @@ def show_hits(hits: list[Hit], *, full: bool, explain: bool, reranking: bool = F
         if explain:
             stages = " · ".join(f"{stage.stage} {stage.score:.3f} #{stage.rank}" for stage in hit.stages)
             console.print(Text("    " + stages, style="dim"))
-        body = _snippet(hit, full=full)
+        body = _snippet(_widened(hit, around[number]), full=True) if around else _snippet(hit, full=full)
         for line in body.split("\n"):
             line.rstrip()
             console.print(Text("    ").append_text(line))
         console.print()
+
+
+def _widened(hit: Hit, around: Surrounding) -> Hit:
+    """The hit with the text around it as its text."""
+    moved = hit.start - around.place.start
+    highlight = (hit.highlight[0] + moved, hit.highlight[1] + moved) if hit.highlight else None
+    return dataclasses.replace(hit, text=around.text, highlight=highlight)
 
 
 def _moved(hit: Hit) -> str:

@@ -162,7 +162,7 @@ class Collection:
             return self._scored(lexical.search(query, k=k))
         chosen = self._by_number(among)
         matching = sum(int(np.count_nonzero(mask)) for mask in among.values())
-        if matching > FEW_KEYS:
+        if matching > FEW_KEYS or 2 * matching > len(lexical):  # where most may be given, few hits are in vain
             return self._search_deeper(query, k, chosen, len(lexical) // matching)
         keys = [layout.lexical_key(name, row) for name, mask in among.items() for row in np.flatnonzero(mask).tolist()]
         return self._scored(lexical.search(query, k=k, among=keys))

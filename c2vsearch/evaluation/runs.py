@@ -4,7 +4,8 @@
     DIR/MODEL.MODE.run               what was found:  query Q0 document rank score tag
     DIR/measures.tsv                 model, mode, query, and a column for each measure
 
-TREC files are split at white space, so white space and percent signs in ids are percent-encoded there.
+TREC files are split at white space, so white space, percent signs and control characters in ids are percent-encoded
+there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from c2vsearch.evaluation.evaluate import Evaluation, Run
 
 QRELS, MEASURES = "qrels.txt", "measures.tsv"
 LONGEST_NAME = 120
-_SPLITS_OR_BREAKS = re.compile(r"[\s%\x00-\x1f\x7f\ud800-\udfff]")
+# What splits a line or breaks a file, and what a terminal would obey (`c2vsearch.terminal`).
+_SPLITS_OR_BREAKS = re.compile(
+    r"[\s%\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
+    r"\U000e0000-\U000e007f]"
+)
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -77,6 +82,15 @@ def read_run(path: Path) -> Run:
     return run
 
 
+def run_line(query: str, document: str, *, rank: int, score: float, tag: str) -> str:
+    """One line of a TREC run.
+
+    >>> run_line("q 1", "my notes.md", rank=1, score=0.5, tag="bm25")
+    'q%201 Q0 my%20notes.md 1 0.5 bm25'
+    """
+    return f"{encoded(query)} Q0 {encoded(document)} {rank} {score!r} {tag}"
+
+
 def encoded(name: str) -> str:
     """An id as a TREC file can hold it.
 
@@ -108,7 +122,7 @@ def file_names(evaluations: Sequence[Evaluation]) -> list[str]:
 
 def _run_lines(run: Run, *, tag: str) -> list[str]:
     return [
-        f"{encoded(query)} Q0 {encoded(document)} {rank} {score!r} {tag}"
+        run_line(query, document, rank=rank, score=score, tag=tag)
         for query, found in run.items()
         for rank, (document, score) in enumerate(sorted(found.items(), key=lambda item: -item[1]), start=1)
     ]

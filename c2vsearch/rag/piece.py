@@ -40,8 +40,8 @@ def pieces(collection: Collection, hits: Sequence[Hit], *, neighbours: int) -> l
         hits: Best first.
         neighbours: Chunks on either side of each hit; 0 for the hits alone.
     """
-    outline = _outline(collection, {hit.source for hit in hits})
-    found = [Piece(hit, _place(outline, hit), hit.rank) for hit in hits]
+    outline = outline_of(collection, {hit.source for hit in hits})
+    found = [Piece(hit, place_of(outline, hit), hit.rank) for hit in hits]
     beside = _beside(found, outline, neighbours)
     chunks = collection.chunks([outline[document][place][1] for document, place in beside])
     return found + [Piece(chunk, place, rank) for ((_, place), rank), chunk in zip(beside.items(), chunks, strict=True)]
@@ -60,7 +60,7 @@ def _beside(hits: Sequence[Piece], outline: Outline, distance: int) -> dict[tupl
     return beside
 
 
-def _outline(collection: Collection, sources: Iterable[str]) -> Outline:
+def outline_of(collection: Collection, sources: Iterable[str]) -> Outline:
     """The live chunks of some files: for each document where they start, and their rows, in order."""
     outline: Outline = defaultdict(list)
     names = set(sources)
@@ -74,5 +74,6 @@ def _outline(collection: Collection, sources: Iterable[str]) -> Outline:
     return outline
 
 
-def _place(outline: Outline, hit: Hit) -> int:
+def place_of(outline: Outline, hit: Hit) -> int:
+    """The place of a hit among the chunks of its document."""
     return bisect_left(outline[hit.source, hit.member], (hit.start,))

@@ -33,7 +33,9 @@ def ranked(scores: Mapping[Row, float]) -> list[Row]:
     return sorted(scores, key=lambda row: (-scores[row], row))
 
 
-def in_order(collection: Collection, scores: Mapping[Row, float], *, at_once: int) -> Iterator[Candidate]:
+def in_order(
+    collection: Collection, scores: Mapping[Row, float], *, at_once: int, at_most: int = 0
+) -> Iterator[Candidate]:
     """Candidates, best first; equal scores in the order of their places. Chunks are read as they are needed.
 
     So of two copies of a file the same one is preferred throughout: that of the shorter name.
@@ -42,6 +44,7 @@ def in_order(collection: Collection, scores: Mapping[Row, float], *, at_once: in
         collection: Where the chunks are.
         scores: The rows and their scores.
         at_once: Chunks to read at a time.
+        at_most: Read twice as many each time, up to so many: those of one shard are read together.
     """
     order = ranked(scores)
     start = 0
@@ -52,7 +55,7 @@ def in_order(collection: Collection, scores: Mapping[Row, float], *, at_once: in
         part = zip(order[start:end], collection.chunks(order[start:end]), strict=True)
         for row, chunk in sorted(part, key=lambda item: (-scores[item[0]], *_place(item[1]))):
             yield Candidate(row, chunk, scores[row])
-        start = end
+        start, at_once = end, max(at_once, min(2 * at_once, at_most))
 
 
 def collapsed(candidates: Iterable[Candidate]) -> Iterator[Candidate]:

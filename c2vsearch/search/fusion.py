@@ -63,6 +63,19 @@ def weighted(
     return {key: (score + weight * (lexical.get(key, 0.0) / scale) ** 2) / (1 + weight) for key, score in dense.items()}
 
 
+def average(runs: Sequence[Scores[Key]]) -> dict[Key, float]:
+    """The mean score over lists of one scale, such as those of several phrasings of a question (CombSUM, Fox & Shaw
+    1994; for formulations of a query Belkin et al., IPM 1995). A key that a list lacks counts as its lowest; a list
+    with nothing in it says nothing.
+
+    >>> average([{"a": 0.75, "b": 0.5}, {"b": 0.25, "c": 0.125}, {}])
+    {'a': 0.4375, 'b': 0.375, 'c': 0.3125}
+    """
+    told = [(run, min(run.values())) for run in runs if run]
+    keys = dict.fromkeys(key for run, _ in told for key in run)
+    return {key: sum(run.get(key, lowest) for run, lowest in told) / len(told) for key in keys}
+
+
 def scaled(scores: Scores[Key]) -> dict[Key, float]:
     """Scores moved to [0, 1], lowest to highest; 1 when all are equal.
 

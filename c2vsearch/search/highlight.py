@@ -1,14 +1,16 @@
-"""The sentence of each hit that answers a query best, by the words they share. Pure and quick."""
+"""The sentence of each hit that answers a query best, by the words they share. Pure and quick; blind to paraphrases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from c2vsearch.chunking.sentences import sentence_spans
 from c2vsearch.index.analysis import Word, indexed_terms, query_words
 from c2vsearch.index.languages import language_of
 
 Span = tuple[int, int]
+# The texts of hits and the query to the span of the best sentence of each.
+Highlighter = Callable[[Sequence[str], str], list[Span | None]]
 
 
 def best_sentences(texts: Sequence[str], query: str) -> list[Span | None]:

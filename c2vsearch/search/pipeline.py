@@ -7,7 +7,8 @@ hit.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,8 @@ from c2vsearch.records import Hit, Location, StageScore
 from c2vsearch.search.budget import scores_within
 from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
 from c2vsearch.search.diversity import chosen
-from c2vsearch.search.fusion import combined, convex, scaled, weighted
-from c2vsearch.search.highlight import Span, best_sentences
+from c2vsearch.search.fusion import average, combined, convex, scaled, weighted
+from c2vsearch.search.highlight import Highlighter, Span, best_sentences
 from c2vsearch.search.phrases import keyword_hits, without
 from c2vsearch.search.query import Query
 from c2vsearch.search.relevance import relevances, relevant
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Scores = dict[Row, float]
 Stages = dict[str, Scores]
 PLAIN = SearchProfile()
+STREAMED, STREAMED_AT_MOST = 64, 4096  # chunks read at a time where hits are given one by one
 AHEAD = 6  # chunks read beyond k: repetitions take no place of a hit
 
 
@@ -44,7 +46,7 @@ def search(
     vector: NDArray[np.float32] | None,
     config: SearchConfig,
     reranker: Reranker | None = None,
-    highlight: bool = True,
+    highlighter: Highlighter | None = best_sentences,
     among: Live | None = None,
     profile: SearchProfile = PLAIN,
 ) -> list[Hit]:
@@ -57,33 +59,119 @@ def search(
         vector: The query's unit vector; None in mode "bm25". Shape: (D,).
         config: Mode, sizes and weights.
         reranker: Looks again at the first ``config.rerank_candidates``; None for no second look.
-        highlight: Look for the best sentence of each hit; it is most of the time a search of many hits takes.
+        highlighter: Finds the best sentence of each hit, which is most of the time a search of many hits takes; None
+            for none.
         among: Which rows of each shard may be given, by either leg; None for all.
         profile: What searching with the model was found to need.
 
     Raises:
         InvalidConfig: ``config.min_score`` is asked of scores whose relevance is not known.
     """
+    among = without(collection, query.excluded, among)
+    stages = _stages(collection, query, vector, config, among=among, profile=profile)
+    return _answer(
+        collection, query.text, stages, config, profile=profile, reranker=reranker, highlighter=highlighter
+    )  # fmt: skip
+
+
+def search_any(
+    collection: Collection,
+    queries: Sequence[Query],
+    *,
+    vectors: NDArray[np.float32] | None,
+    config: SearchConfig,
+    reranker: Reranker | None = None,
+    highlighter: Highlighter | None = best_sentences,
+    among: Live | None = None,
+    profile: SearchProfile = PLAIN,
+) -> list[Hit]:
+    """`search` for several phrasings of one question, by the mean of their scores.
+
+    The first is the one that is reranked and highlighted by. What any of them excludes is in no hit.
+
+    Args:
+        collection: The version to search.
+        queries: At least one.
+        vectors: A unit vector for each; None in mode "bm25". Shape: (Q, D).
+        config: As in `search`.
+        reranker: As in `search`.
+        highlighter: As in `search`.
+        among: As in `search`.
+        profile: As in `search`.
+    """
+    among = without(collection, [phrase for query in queries for phrase in query.excluded], among)
+    stages: Stages = {}
+    for number, query in enumerate(queries):
+        vector = None if vectors is None else vectors[number]
+        found = _stages(collection, query, vector, config, among=among, profile=profile)
+        stages[f"phrasing {number + 1}"] = _last(found)
+    stages["phrasings"] = average(list(stages.values()))
+    return _answer(
+        collection, queries[0].text, stages, config, profile=profile, reranker=reranker, highlighter=highlighter
+    )  # fmt: skip
+
+
+def iter_search(
+    collection: Collection,
+    query: Query,
+    *,
+    vector: NDArray[np.float32] | None,
+    config: SearchConfig,
+    reranker: Reranker | None = None,
+    among: Live | None = None,
+    profile: SearchProfile = PLAIN,
+) -> Iterator[Hit]:
+    """`search` that gives hits as their chunks are read: of the texts so many are in memory as are read at a time.
+
+    Scores of all candidates are. Every chunk is a hit of its own, and no sentence of it is looked for.
+    """
+    among = without(collection, query.excluded, among)
+    stages = _stages(collection, query, vector, config, among=among, profile=profile)
+    relevance = relevances(_last(stages), config, profile)
+    scores = relevant(_last(stages), relevance, config)
+    if reranker is not None and scores:
+        stages["rerank"], scores = _reranked(collection, query.text, scores, reranker, config)
+    told = _told(stages, relevance)
+    found = islice(in_order(collection, scores, at_once=STREAMED, at_most=STREAMED_AT_MOST), config.k)
+    return (told(rank, each, None) for rank, each in enumerate(found, start=1))
+
+
+def _stages(
+    collection: Collection, query: Query, vector: NDArray[np.float32] | None, config: SearchConfig, *,
+    among: Live | None, profile: SearchProfile,
+) -> Stages:  # fmt: skip
+    """The legs of a query, fused where there are two."""
     # No more than there is: the keyword index sets room aside for as many as are asked for.
     depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
-    among, text = without(collection, query.excluded, among), query.text
     stages: Stages = {}
     if vector is not None and config.mode == "hybrid":
         vector = profile.beside_keywords(vector)
     if config.mode != "bm25" and vector is not None:
         stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among))
     if config.mode != "dense":
-        stages["bm25"] = dict(keyword_hits(collection, text, query.phrases, k=depth, among=among))
+        stages["bm25"] = dict(keyword_hits(collection, query.text, query.phrases, k=depth, among=among))
     if config.mode == "hybrid" and vector is not None:
-        stages["fused"] = _fused(collection, text, vector, stages, config)
-    relevance = relevances(stages[next(reversed(stages))], config, profile)
-    scores = relevant(stages[next(reversed(stages))], relevance, config)
+        stages["fused"] = _fused(collection, query.text, vector, stages, config)
+    return stages
+
+
+def _last(stages: Stages) -> Scores:
+    return stages[next(reversed(stages))]
+
+
+def _answer(
+    collection: Collection, text: str, stages: Stages, config: SearchConfig, *, profile: SearchProfile,
+    reranker: Reranker | None, highlighter: Highlighter | None,
+) -> list[Hit]:  # fmt: skip
+    """Candidates to hits: held to the relevance asked for, looked at again, chosen, their best sentences found."""
+    relevance = relevances(_last(stages), config, profile)
+    scores = relevant(_last(stages), relevance, config)
     if reranker is not None and scores:
         stages["rerank"], scores = _reranked(collection, text, scores, reranker, config)
     candidates = in_order(collection, scores, at_once=config.k + AHEAD)
     found = chosen(collection, collapsed(candidates) if config.collapse else candidates, config)
     texts = [candidate.chunk.text for candidate in found]
-    sentences = best_sentences(texts, text) if highlight else [None] * len(found)
+    sentences = highlighter(texts, text) if highlighter is not None else [None] * len(found)
     return _hits(found, sentences, stages, relevance)
 
 
@@ -120,19 +208,25 @@ def _reranked(
 
 
 def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: Stages, relevance: Scores) -> list[Hit]:
-    ranks = {stage: {row: rank for rank, row in enumerate(ranked(scores), start=1)} for stage, scores in stages.items()}
+    told = _told(stages, relevance)
     return [
-        dataclasses.replace(
-            _hit(rank, candidate, sentence),
-            relevance=relevance.get(candidate.row),
-            stages=tuple(
-                StageScore(stage, scores[candidate.row], ranks[stage][candidate.row])
-                for stage, scores in stages.items()
-                if candidate.row in scores
-            ),
-        )
+        told(rank, candidate, sentence)
         for rank, (candidate, sentence) in enumerate(zip(found, sentences, strict=True), start=1)
     ]
+
+
+def _told(stages: Stages, relevance: Scores) -> Callable[[int, Candidate, Span | None], Hit]:
+    """Makes hits that know their relevance, and what each stage that has them says of them."""
+    ranks = {stage: {row: rank for rank, row in enumerate(ranked(scores), start=1)} for stage, scores in stages.items()}
+
+    def hit(rank: int, candidate: Candidate, sentence: Span | None) -> Hit:
+        row = candidate.row
+        said = tuple(
+            StageScore(stage, scores[row], ranks[stage][row]) for stage, scores in stages.items() if row in scores
+        )
+        return dataclasses.replace(_hit(rank, candidate, sentence), relevance=relevance.get(row), stages=said)
+
+    return hit
 
 
 def _hit(rank: int, candidate: Candidate, sentence: Span | None) -> Hit:

@@ -260,8 +260,8 @@ def on_a_terminal(arguments: list[str], cwd: Path) -> str:
     return seen.decode("utf-8", "replace")
 
 
-# What rich itself writes: colours, cursor movement and line clearing of the progress bar.
-OWN = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\r")
+# What rich itself writes: colours, cursor movement and line clearing of the progress bar, links to plain addresses.
+OWN = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\x1b\]8;(?:id=[0-9]+;[!-~]+|;)\x1b\\|\r")
 
 
 def test_an_explained_search_says_how_well_vectors_are_searched(home: Path) -> None:

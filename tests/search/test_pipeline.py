@@ -14,6 +14,7 @@ from c2vsearch.errors import InvalidQuery
 from c2vsearch.records import Chunk
 from c2vsearch.search import search, weighted
 from c2vsearch.search.candidate import TELLING_WORDS
+from c2vsearch.search.pipeline import search_any
 from c2vsearch.search.query import Query, plain_query
 
 VECTOR = np.ones(4, dtype=np.float32)
@@ -181,7 +182,7 @@ def test_no_leg_is_asked_for_more_than_there_is(collection):
 
 def test_without_highlight_only_the_highlight_is_missing(collection):
     plain = search(collection, Query("text"), vector=VECTOR, config=SearchConfig())
-    bare = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(), highlight=False)
+    bare = search(collection, Query("text"), vector=VECTOR, config=SearchConfig(), highlighter=None)
     assert [(hit.id, hit.score) for hit in bare] == [(hit.id, hit.score) for hit in plain]
     assert all(hit.highlight for hit in plain)
     assert not any(hit.highlight for hit in bare)
@@ -200,3 +201,41 @@ def test_an_empty_query_is_refused(text):
 
 def test_a_query_is_cleaned_of_what_no_index_can_hold():
     assert plain_query(" a\0b \udcff ").text == "a b ?"
+
+
+class ByQuery(InMemory):
+    """Has scores for each query, by its vector's first number or its words."""
+
+    def search_vectors(self, vector, *, k, among=None):
+        return self._top(self._dense[int(vector[0])], k)
+
+    def search_text(self, query, *, k, among=None):
+        return self._top(self._lexical[query], k)
+
+
+def test_phrasings_are_searched_one_by_one_and_their_scores_averaged():
+    dense = [{0: 0.9, 1: 0.6, 2: 0.3}, {1: 0.8, 3: 0.4}]
+    lexical = {"one": {4: 8.0, 1: 2.0}, "two": {}}
+    index = ByQuery([chunk(number) for number in range(5)], dense, lexical)
+    vectors = np.array([[0.0], [1.0]], dtype=np.float32)
+    queries = [Query("one"), Query("two")]
+    hits = search_any(index, queries, vectors=vectors, config=SearchConfig(mode="dense"))
+    expected = {0: (0.9 + 0.4) / 2, 1: (0.6 + 0.8) / 2, 2: (0.3 + 0.4) / 2, 3: (0.3 + 0.4) / 2}
+    assert {int(hit.id): hit.score for hit in hits} == pytest.approx(expected)
+    assert [int(hit.id) for hit in hits] == [1, 0, 2, 3]
+    assert [(stage.stage, stage.score, stage.rank) for stage in hits[0].stages] == [
+        ("phrasing 1", 0.6, 2), ("phrasing 2", 0.8, 1), ("phrasings", pytest.approx(0.7), 1),
+    ]  # fmt: skip
+    hits = search_any(index, queries, vectors=None, config=SearchConfig(mode="bm25"))
+    assert {int(hit.id): hit.score for hit in hits} == {4: 8.0, 1: 2.0}
+    alone = search(index, Query("one"), vector=vectors[0], config=SearchConfig(mode="dense"))
+    same = search_any(index, [Query("one")] * 2, vectors=vectors[[0, 0]], config=SearchConfig(mode="dense"))
+    assert [(hit.id, hit.score) for hit in same] == [(hit.id, hit.score) for hit in alone]
+    reranked = search_any(
+        index,
+        queries,
+        vectors=vectors,
+        config=SearchConfig(mode="dense", rerank_candidates=4, rerank_weight=1.0),
+        reranker=ByLength(),
+    )
+    assert [int(hit.id) for hit in reranked] == [3, 2, 1, 0]
