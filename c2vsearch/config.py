@@ -24,16 +24,6 @@ HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
 Precision = Literal["auto", "int8", "fp32", "bf16"]
 PRECISIONS = ("auto", "int8", "fp32", "bf16")
 
-# Named tasks for `--task`; a free text goes through `--instruction`.
-TASKS: dict[str, str] = {
-    "search": DEFAULT_TASK,
-    "qa": "Given a question, retrieve passages that answer the question",
-    "code": "Given a description, retrieve the source code that does it",
-    "similar": "Retrieve texts that mean the same",
-    "duplicate": "Given a question, retrieve other questions that ask the same",
-    "claim": "Given a claim, retrieve passages that support or refute it",
-}
-
 
 def _expect(condition: bool, message: str) -> None:
     if not condition:

@@ -18,6 +18,7 @@ from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.collection.roots import root_of
 from c2vsearch.config import GroupBy, Rerank, SearchConfig
 from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
+from c2vsearch.encoder.symmetric import for_task, made_for
 from c2vsearch.errors import (
     C2VSearchError,
     CorruptFile,
@@ -133,7 +134,7 @@ class Retriever:
             mode: "hybrid", "dense" or "bm25".
             rerank: Look at the best candidates again, with the reranker this was opened with; "auto" goes on without,
                 and warns (`NotReranked`), where that cannot be had. Hits that were looked at have a stage "rerank".
-            instruction: What the search is for; the model's default task by default.
+            instruction: What the search is for; the task of the index by default, else the model's.
             candidates: Chunks each leg contributes.
             where: Which chunks may be given: a dict such as ``{"team": "ops", "year": {">=": 2024}}``, the same as
                 text, a `c2vsearch.filters.Filter`, or a ``pyarrow.compute.Expression`` over the columns of the shards.
@@ -183,7 +184,7 @@ class Retriever:
         queries = [(parse_query if config.operators else plain_query)(text) for text in texts]
         among = None if where is None else self.select(where).rows
         words = [query.text for query in queries]
-        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction)
+        vectors = None if config.mode == "bm25" else self._encode(words, instruction)
         return [
             self._search(query, config, vectors[number] if vectors is not None else None, highlight, among)
             for number, query in enumerate(queries)
@@ -205,7 +206,7 @@ class Retriever:
                 "hits one by one are neither grouped nor chosen; leave out group_by, per_source, diversity"
             )
         query = (parse_query if config.operators else plain_query)(text)
-        asked = None if config.mode == "bm25" else self.encoder.encode_queries([query.text], instruction=instruction)[0]
+        asked = None if config.mode == "bm25" else self._encode([query.text], instruction)[0]
         among = None if where is None else self.select(where).rows
 
         def found(reranker: Reranker | None) -> Iterator[Hit]:
@@ -241,7 +242,7 @@ class Retriever:
         if not queries:
             raise InvalidQuery("there is no query; expected at least one phrasing of a question")
         words = [query.text for query in queries]
-        vectors = None if config.mode == "bm25" else self.encoder.encode_queries(words, instruction=instruction)
+        vectors = None if config.mode == "bm25" else self._encode(words, instruction)
         among = None if where is None else self.select(where).rows
 
         def found(reranker: Reranker | None) -> list[Hit]:
@@ -284,8 +285,8 @@ class Retriever:
         query = parse_query(text) if text else Query(" ".join(telling_words(self.collection, example)))
         vector = None
         if config.mode != "bm25":
-            vectors = example.vectors if example.vectors is not None else self.encoder.encode_documents(example.texts)
-            asked = self.encoder.encode_queries([query.text], instruction=instruction)[0] if text else None
+            vectors = example.vectors if example.vectors is not None else self._as_documents(example.texts)
+            asked = self._encode([query.text], instruction)[0] if text else None
             vector = direction(vectors, asked)
         among = leaving_out(self.collection, example.rows, None if where is None else self.select(where).rows)
         # What is known of questions, relevance included, does not hold for documents: PLAIN.
@@ -511,9 +512,19 @@ class Retriever:
                 f"({error}): build the index again with --rebuild, or give the model that made it with --model"
             ) from error
 
+    def _encode(self, texts: Sequence[str], instruction: str | None) -> NDArray[np.float32]:
+        """Queries under what is asked for, else under the task of the index. Shape: (Q, D)."""
+        task = self.collection.manifest.task
+        told = task.instruction if instruction is None and task is not None else instruction
+        return self.encoder.encode_queries(texts, instruction=told)
+
+    def _as_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts as the documents of the index are encoded. Shape: (N, D)."""
+        return for_task(self.encoder, self.collection.manifest.task).encode_documents(texts)
+
     def _check(self, encoder: Encoder) -> None:
         made = self.collection.manifest.fingerprint
-        if encoder.fingerprint != made:
+        if made_for(encoder, self.collection.manifest.task) != made:
             raise EncoderMismatch(
                 f"{self.collection.root} was built with {describe_fingerprint(made)}; the model at hand is "
                 f"{describe_fingerprint(encoder.fingerprint)}: build the index again with --rebuild, or give the model "

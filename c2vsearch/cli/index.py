@@ -16,8 +16,10 @@ from c2vsearch.cli.find_index import find_index
 from c2vsearch.cli.options import chunk_sizes, given, globs, names, size_of
 from c2vsearch.cli.progress import progress
 from c2vsearch.cli.summary import changes_of, plan_record, report_record, show_plan, show_report
+from c2vsearch.cli.task import IndexInstruction, IndexTask, task_of_index
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexingConfig, Precision
 from c2vsearch.errors import IndexLocked, InvalidConfig
+from c2vsearch.task import Task
 
 if TYPE_CHECKING:
     from c2vsearch.indexing import IndexPlan, IndexReport, Progress
@@ -37,6 +39,8 @@ c2vsearch index
 pandoc notes.wiki | c2vsearch index - --name notes.md --index indexes/mine
 
 c2vsearch index ~/mail --target-recall 0.95 --max-memory 2GB
+
+c2vsearch index faq.csv --task duplicate
 
 c2vsearch index support.jsonl --text-field body --id-field ticket --metadata-fields team,opened"""
 
@@ -63,6 +67,8 @@ def index(
     dim: Annotated[
         int | None, typer.Option(help="Shorter embeddings, for models trained for it; recorded in the index.")
     ] = None,
+    task: IndexTask = None,
+    instruction: IndexInstruction = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu or cuda: where models on torch run, and large indexes are built.")
     ] = EncodingConfig.device,
@@ -171,7 +177,7 @@ def index(
             text_field=text_field, id_field=id_field, metadata_fields=names(metadata_fields), workers=workers,
             timeout_seconds=reader_timeout, max_memory_bytes=size_of(reader_memory, "--reader-memory"),
         ),
-        chunking=chunk_sizes(max_tokens, overlap_tokens),
+        chunking=chunk_sizes(max_tokens, overlap_tokens), task=task_of_index(task, instruction),
         spec=given(
             target_recall=target_recall, max_memory_bytes=size_of(max_memory, "--max-memory"),
             max_latency_ms=max_latency_ms, factory=factory,
@@ -210,6 +216,7 @@ class Run:
     chunking: ChunkingConfig | None
     metadata: str | None
     spec: dict[str, Any]
+    task: Task | str | None
     add: bool
     rebuild: bool
     wait_seconds: float
@@ -244,7 +251,7 @@ class Run:
         return index_directory(
             self.roots, index=self.index, encoder=encoder or self.model, encoding=self.encoding, walking=self.walking,
             reading=self.reading, chunking=self.chunking, metadata=self.metadata, indexing=self.indexing,
-            spec=self.spec, add=self.add, rebuild=self.rebuild, on_progress=on_progress,
+            spec=self.spec, task=self.task, add=self.add, rebuild=self.rebuild, on_progress=on_progress,
         )  # fmt: skip
 
     def plan(self) -> IndexPlan:
@@ -253,7 +260,8 @@ class Run:
 
         return plan_index(
             self.roots, index=self.index, encoder=self.model, encoding=self.encoding, walking=self.walking,
-            reading=self.reading, chunking=self.chunking, metadata=self.metadata, add=self.add, rebuild=self.rebuild,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, task=self.task, add=self.add,
+            rebuild=self.rebuild,
         )  # fmt: skip
 
 

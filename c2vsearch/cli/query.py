@@ -18,7 +18,8 @@ from c2vsearch.cli.hits import place_of, record, show_hits, shown_path
 from c2vsearch.cli.like import asked_example
 from c2vsearch.cli.links import link_format
 from c2vsearch.cli.rerank import RerankerOption, RerankOption, asked_rerank
-from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, TASKS, Fusion, GroupBy, Highlight, SearchConfig
+from c2vsearch.cli.task import QueryInstruction, QueryTask, asked_task, told_instruction
+from c2vsearch.config import FUSIONS, HITS_OF_A_FILE, Fusion, GroupBy, Highlight, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Hit, Mode
 
@@ -82,8 +83,8 @@ def query(
     fusion: Annotated[
         str, typer.Option(help=f"How both legs become one list: {', '.join(FUSIONS)}.")
     ] = SearchConfig.fusion,
-    task: Annotated[str | None, typer.Option(help=f"What the search is for: {', '.join(TASKS)}.")] = None,
-    instruction: Annotated[str | None, typer.Option(help="The same in your own words.")] = None,
+    task: QueryTask = None,
+    instruction: QueryInstruction = None,
     model: Annotated[str | None, typer.Option(help="Where the index's model lies, if not where it was.")] = None,
     queries: Annotated[
         str | None,
@@ -154,8 +155,9 @@ def query(
     )  # fmt: skip
     if queries is not None and not as_jsonl:
         check_run(config)
-    told = _instruction(task, instruction)
+    asked = asked_task(task, instruction)
     retriever = Retriever(open_index(place, at, device=device), encoder=model, reranker=reranker)
+    told = told_instruction(asked, retriever.collection.manifest.task if mode != "bm25" else None)
     filter = asked_filter(paths, types, since, until, metadata, where)
     selection = retriever.select(filter) if filter is not None else None
     if selection is not None:
@@ -278,16 +280,6 @@ def _show_search(collection: Collection, *, explain: bool) -> None:
 
     for line in searched(collection.manifest) if explain else ():
         messages().print(f"searched: {line}", style="dim")
-
-
-def _instruction(task: str | None, instruction: str | None) -> str | None:
-    if task is not None and instruction is not None:
-        raise InvalidConfig("--task and --instruction were both given; expected one of them")
-    if task is not None and task not in TASKS:
-        raise InvalidConfig(
-            f"--task is {task!r}; expected one of {', '.join(TASKS)} (or your own words: --instruction)"
-        )
-    return TASKS[task] if task is not None else instruction
 
 
 def _below(hit: Hit, min_score: float) -> str:

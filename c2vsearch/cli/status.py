@@ -11,6 +11,7 @@ import typer
 from c2vsearch.cli.console import plain_table, print_json, results, size
 from c2vsearch.cli.find_index import At, Place, open_index
 from c2vsearch.records import path_of
+from c2vsearch.task import Task
 from c2vsearch.terminal import visible_line
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _facts(collection: Collection) -> dict[str, Any]:
         "versions": list(stats.versions),
         "created": manifest.created,
         "model": dataclasses.asdict(manifest.fingerprint),
+        "task": manifest.task and dataclasses.asdict(manifest.task),
         "chunking": dataclasses.asdict(manifest.chunking),
         "files": {key: manifest.counts[key] for key in manifest.counts if key.startswith("sources_")},
         "chunks": stats.chunks,
@@ -136,6 +138,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         *(("searched", line) for line in facts["searched"]["lines"]),
         ("size", sizes),
         ("model", f"{model['name']}@{model['revision'][:8]}, {model['dim']} dimensions"),
+        *([("task", str(Task(**facts["task"])))] if facts["task"] else []),
         ("version", f"{facts['version']} of {facts['created']} (kept: {', '.join(map(str, facts['versions']))})"),
         ("since then", "not all of it is there" if stale is None else ", ".join(f"{v} {k}" for k, v in stale.items())),
     ]

@@ -16,6 +16,7 @@ from c2vsearch.config import ChunkingConfig, IndexSpec
 from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
 from c2vsearch.index.measured import Measured, Recall, Setting
 from c2vsearch.records import FileReport, FileStatus, Fingerprint
+from c2vsearch.task import Task
 
 FORMAT = 2
 _PLAIN_NAME = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]*(/\.?[A-Za-z0-9][A-Za-z0-9._-]*){0,2}")
@@ -118,7 +119,11 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One version. ``deletes`` lists rows of ``shards`` that do not count, ``index`` is how vectors are searched."""
+    """One version.
+
+    ``deletes`` lists rows of ``shards`` that do not count, ``index`` is how vectors are searched, ``task`` what for,
+    where a query does not say.
+    """
 
     version: int
     parent: int | None
@@ -133,6 +138,7 @@ class Manifest:
     deletes: FileEntry | None = None
     sources: FileEntry | None = None
     index: IndexSpec = IndexSpec()
+    task: Task | None = None
     questions: FileEntry | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -210,6 +216,7 @@ def _parse(data: dict[str, Any]) -> Manifest:
             "sources": data["sources"] and FileEntry(**data["sources"]),
             # Not in what earlier versions of c2vsearch wrote.
             "index": IndexSpec(**data.get("index", {})),
+            "task": data.get("task") and Task(**data["task"]),
             "questions": data.get("questions") and FileEntry(**data["questions"]),
         }
     )

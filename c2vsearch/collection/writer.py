@@ -48,6 +48,7 @@ from c2vsearch.config import ChunkingConfig, IndexingConfig, IndexSpec
 from c2vsearch.errors import EncoderMismatch, InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards import check_vectors, write_shard, write_table
+from c2vsearch.task import Task
 
 
 class CollectionWriter:
@@ -119,6 +120,7 @@ class CollectionWriter:
                 fingerprint=fingerprint,
                 chunking=chunking,
                 index=spec or (base.manifest.index if base else IndexSpec()),
+                task=base.manifest.task if base else None,
             )
             yield cls(root, base, manifest, indexing or IndexingConfig(), encode)
 
@@ -135,6 +137,13 @@ class CollectionWriter:
     def set_roots(self, roots: Sequence[Root]) -> None:
         """Say what the next version is an index of. The sources of one that is left out are not removed by this."""
         self._manifest = dataclasses.replace(self._manifest, roots=tuple(roots))
+
+    def set_task(self, task: Task | None) -> None:
+        """Say what the next version is searched for by default; that of the last version where nothing is said.
+
+        A symmetric one has to be in the fingerprint already: `c2vsearch.encoder.symmetric` makes both.
+        """
+        self._manifest = dataclasses.replace(self._manifest, task=task)
 
     def keep_settings(self) -> None:
         """Publish under the settings of the last version: not everything was done with the new ones."""
@@ -249,6 +258,7 @@ class CollectionWriter:
             or bool(self.settings_changed)
             or self.base.manifest.roots != self._manifest.roots
             or self.base.manifest.index != self._manifest.index
+            or self.base.manifest.task != self._manifest.task
             or words_changed(self.base.manifest)
         )
 
@@ -353,11 +363,23 @@ def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint) -> None
     """Refuse to go on with an index of another model.
 
     Raises:
-        EncoderMismatch: The index was built with another model.
+        EncoderMismatch: The index was built with another model, or its documents for another task.
     """
-    if old.fingerprint != fingerprint:
+    if old.fingerprint == fingerprint:
+        return
+    if dataclasses.replace(old.fingerprint, document_prompt=fingerprint.document_prompt) == fingerprint:
         raise EncoderMismatch(
-            f"{root} was built with {describe_fingerprint(old.fingerprint)}; this run uses "
-            f"{describe_fingerprint(fingerprint)}: use the same model (and --dim), or add --rebuild to embed "
-            "everything again"
+            f"{root} has documents that are embedded {_behind(old.fingerprint)}; the task of this run embeds them "
+            f"{_behind(fingerprint)}: leave --task out to keep that of the index, or add --rebuild to embed everything "
+            "again"
         )
+    raise EncoderMismatch(
+        f"{root} was built with {describe_fingerprint(old.fingerprint)}; this run uses "
+        f"{describe_fingerprint(fingerprint)}: use the same model (and --dim), or add --rebuild to embed "
+        "everything again"
+    )
+
+
+def _behind(fingerprint: Fingerprint) -> str:
+    prompt = fingerprint.document_prompt
+    return f"behind {prompt!r}" if prompt else "without an instruction"

@@ -64,9 +64,13 @@ class OnnxEncoder:
         """What searching with the model was found to need."""
         return read_profile(self._folder)
 
+    def query_prompt(self, instruction: str | None) -> str:
+        """What stands before a query in the decoder's sequence."""
+        return self.spec.instruction(instruction)
+
     def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> Rows:
         """Shape: (Q, D)."""
-        return self._encode(texts, self.spec.instruction(instruction))
+        return self._encode(texts, self.query_prompt(instruction))
 
     def encode_documents(self, texts: Sequence[str]) -> Rows:
         """Shape: (N, D)."""

@@ -56,6 +56,14 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Instructed(Protocol):
+    """An encoder that knows what stands before a query, so that it can stand before documents as well."""
+
+    def query_prompt(self, instruction: str | None) -> str:
+        """What the model reads before a query with that instruction."""
+
+
+@runtime_checkable
 class Profiled(Protocol):
     """An encoder that knows what searching with it was found to need."""
 

@@ -67,9 +67,13 @@ class SentenceTransformersEncoder:
             precision=str(self._model.dtype).removeprefix("torch.").replace("float", "fp"),
         )
 
+    def query_prompt(self, instruction: str | None) -> str:
+        """What stands before a query; `c2vsearch.encoder.instructions` says what becomes of an instruction."""
+        return query_prompt(self._query_prompt, instruction)
+
     def encode_queries(self, texts: Sequence[str], *, instruction: str | None = None) -> Rows:
-        """Shape: (Q, D). `c2vsearch.encoder.instructions` says what becomes of an instruction."""
-        prompt = query_prompt(self._query_prompt, instruction)
+        """Shape: (Q, D)."""
+        prompt = self.query_prompt(instruction)
         room = self._limit - len(self.tokenizer.token_spans(prompt))
         if instruction is not None and room < min(FEWEST_TOKENS, self.max_tokens):
             raise InvalidQuery(

@@ -14,8 +14,10 @@ from c2vsearch.collection import CollectionWriter, SourceState
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder
+from c2vsearch.encoder.symmetric import for_task
 from c2vsearch.errors import InvalidConfig, InvalidDataset
 from c2vsearch.records import Chunk, Document
+from c2vsearch.task import Task
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
 DOCUMENTS_AT_ONCE = 256
@@ -102,27 +104,33 @@ def read_beir(folder: Path) -> Dataset:
     return Dataset(folder.name, BeirCorpus(folder / CORPUS), read_questions(folder / QUERIES, folder / QRELS))
 
 
-def index_corpus(corpus: Path, place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None) -> None:
+def index_corpus(
+    corpus: Path, place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None, task: Task | None = None
+) -> None:
     """`index_documents` for a BEIR ``corpus.jsonl``."""
-    index_documents(BeirCorpus(corpus), place, encoder=encoder, chunking=chunking)
+    index_documents(BeirCorpus(corpus), place, encoder=encoder, chunking=chunking, task=task)
 
 
 def index_documents(
-    documents: Iterable[CorpusDocument], place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None
-) -> None:
+    documents: Iterable[CorpusDocument], place: Path, *, encoder: Encoder, chunking: ChunkingConfig | None = None,
+    task: Task | None = None,
+) -> None:  # fmt: skip
     """Index the corpus of an evaluation set, each document under its id, so that published figures can be compared.
 
     Titles are embedded with the text, in front of it. By default a document is one chunk as long as the model reads.
+    ``task`` is that of the index: queries are instructed with it, and documents too where it is symmetric.
 
     Raises:
         InvalidConfig: The chunks asked for are longer than the model reads.
         InvalidDataset: A document cannot be read.
     """
+    encoder = for_task(encoder, task)
     settings = chunking or ChunkingConfig.sized(encoder.max_tokens, overlap_tokens=0)
     if settings.max_tokens > encoder.max_tokens:
         name = encoder.fingerprint.name
         raise InvalidConfig(f"max_tokens is {settings.max_tokens}; the model {name} reads at most {encoder.max_tokens}")
     with CollectionWriter.open(place, fingerprint=encoder.fingerprint, chunking=settings, rebuild=True) as writer:
+        writer.set_task(task)
         pending: list[Chunk] = []
         for number, given in enumerate(documents, start=1):
             name, title = given.id, given.title

@@ -16,6 +16,7 @@ from c2vsearch.collection.roots import Root, free_label, joined
 from c2vsearch.collection.writer import refuse_mismatch
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexSpec, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
+from c2vsearch.encoder.symmetric import for_task
 from c2vsearch.errors import IndexNotFound, InvalidConfig, SourceNotFound
 from c2vsearch.index.candidates import cagra_degree, empty_index
 from c2vsearch.index.gpu import usable_gpus
@@ -23,6 +24,7 @@ from c2vsearch.indexing.accounting import worth_another_try
 from c2vsearch.indexing.part import Part, part_of
 from c2vsearch.indexing.reading import Cutter
 from c2vsearch.ingest.workers import Workers
+from c2vsearch.task import Task, named_task
 
 Roots = Path | str | Sequence[Path | str]
 # Whole settings, or those of them that are to be changed by name.
@@ -42,6 +44,7 @@ class Job:
     chunking: ChunkingConfig
     spec: IndexSpec
     batch_size: int
+    task: Task | None = None
 
     @property
     def roots(self) -> tuple[Root, ...]:
@@ -76,38 +79,43 @@ class Job:
 def prepare(  # noqa: PLR0913  (the same choices as the run)
     roots: Roots, *, index: Path | str | None, encoder: Encoder | str | Path | None, encoding: EncodingConfig | None,
     walking: Walking | None, reading: Reading | None, chunking: ChunkingConfig | None, metadata: Path | str | None,
-    spec: Spec | None, add: bool, rebuild: bool,
+    spec: Spec | None, task: Task | str | None, add: bool, rebuild: bool,
 ) -> Job:  # fmt: skip
     """The job, with a missing root or a bad table told before a model is loaded.
 
     Raises:
         SourceNotFound: There is nothing at a root.
-        EncoderMismatch: The index was built with another model.
+        EncoderMismatch: The index was built with another model, or its documents for another task.
         InvalidConfig: Settings that do not go together, a root the index is not of, or a bad table of metadata.
+        InvalidQuery: An instruction that leaves no room for a query.
         ModelNotFound: There is no such model.
     """
     paths = [_absolute(root) for root in ([roots] if isinstance(roots, str | Path) else roots)]
     place = _place(paths, index)
     base = None if rebuild else last_version(place)
+    purpose = settled_task(base, task)
     given = _chosen(place, base, paths, add=add)
     wanted = [_settled(root, walking, reading, metadata) for root in given]
     parts = [part_of(root, required=root.path in paths) for root in wanted]
     encoding = encoding or EncodingConfig()
-    model = encoder if isinstance(encoder, Encoder) else model_of(base, encoder, encoding)
+    model = for_task(encoder if isinstance(encoder, Encoder) else model_of(base, encoder, encoding), purpose)
     if encoding.dim not in (None, model.fingerprint.dim):
         raise InvalidConfig(
             f"dim is {encoding.dim}; the encoder given makes {model.fingerprint.dim}: expected one that was made so"
         )
     if base is not None:
         refuse_mismatch(place, base, model.fingerprint)
+    if purpose is not None and (base is None or base.task != purpose):
+        model.encode_queries(["query"], instruction=purpose.instruction)  # what cannot be said is told now
     searched = _settled_spec(base, spec, dim=model.fingerprint.dim, device=encoding.device)
     sizes = fitted(chunking or (base.chunking if base else None), model)
     if base is not None and sizes != base.chunking:  # what is cut in another way is so everywhere
         there = {root.path for root in wanted}
         parts += [part_of(root, required=False) for root in base.roots if root.path not in there]
     return Job(
-        index=place, parts=tuple(parts), encoder=model, chunking=sizes, spec=searched, batch_size=encoding.batch_size
-    )
+        index=place, parts=tuple(parts), encoder=model, chunking=sizes, spec=searched, batch_size=encoding.batch_size,
+        task=purpose,
+    )  # fmt: skip
 
 
 def _absolute(root: Path | str) -> str:
@@ -176,6 +184,17 @@ def _settled_spec(base: Manifest | None, spec: Spec | None, *, dim: int, device:
             f"the index is to be of kind {wanted.factory}, which a GPU builds; expected one, or --factory ''"
         )
     return wanted
+
+
+def settled_task(base: Manifest | None, wanted: Task | str | None) -> Task | None:
+    """The task that was asked for, else that of the index; "" forgets it.
+
+    Raises:
+        InvalidConfig: There is no task of that name.
+    """
+    if wanted is None:
+        return base.task if base else None
+    return (named_task(wanted) if wanted else None) if isinstance(wanted, str) else wanted
 
 
 def _amended(recorded: Config, wanted: Config | Mapping[str, Any] | None) -> Config:

@@ -27,6 +27,7 @@ from c2vsearch.indexing.sightings import Sightings
 from c2vsearch.indexing.triage import triage
 from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import Chunk, FileReport, SourceFile
+from c2vsearch.task import Task
 
 # Encoded to see how fast this machine is: enough to be warm, few enough to take a second or two.
 SAMPLE_CHUNKS = 48
@@ -60,14 +61,14 @@ class IndexPlan:
 def plan_index(  # noqa: PLR0913  (the same choices as the run)
     roots: Roots, *, index: Path | str | None = None, encoder: Encoder | str | Path | None = None,
     encoding: EncodingConfig | None = None, walking: Walking | None = None, reading: Reading | None = None,
-    chunking: ChunkingConfig | None = None, metadata: Path | str | None = None, add: bool = False,
-    rebuild: bool = False,
+    chunking: ChunkingConfig | None = None, metadata: Path | str | None = None, task: Task | str | None = None,
+    add: bool = False, rebuild: bool = False,
 ) -> IndexPlan:  # fmt: skip
     r"""What `index_directory` would do with the same arguments. Counts are exact; time and disk are estimated.
 
     Raises:
         SourceNotFound: There is nothing at a root.
-        EncoderMismatch: The index was built with another model.
+        EncoderMismatch: The index was built with another model, or its documents for another task.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -80,7 +81,7 @@ def plan_index(  # noqa: PLR0913  (the same choices as the run)
     """
     job = prepare(
         roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata, spec=None, add=add, rebuild=rebuild,
+        metadata=metadata, spec=None, task=task, add=add, rebuild=rebuild,
     )  # fmt: skip
     base = None if rebuild else _base(job)
     changes = Changes(base.manifest if base else None, job)

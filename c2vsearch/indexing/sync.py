@@ -26,6 +26,7 @@ from c2vsearch.indexing.sightings import Sightings
 from c2vsearch.indexing.triage import Triage, triage
 from c2vsearch.ingest.workers import Workers
 from c2vsearch.records import FileReport, SourceFile
+from c2vsearch.task import Task
 
 BATCHES_AHEAD = 4
 
@@ -34,7 +35,8 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     roots: Roots, *, index: Path | str | None = None, encoder: Encoder | str | Path | None = None,
     encoding: EncodingConfig | None = None, walking: Walking | None = None, reading: Reading | None = None,
     chunking: ChunkingConfig | None = None, metadata: Path | str | None = None,
-    indexing: IndexingConfig | None = None, spec: Spec | None = None, add: bool = False, rebuild: bool = False,
+    indexing: IndexingConfig | None = None, spec: Spec | None = None, task: Task | str | None = None,
+    add: bool = False, rebuild: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> IndexReport:  # fmt: skip
     r"""Bring an index up to date with directories (or single files), creating it when there is none.
@@ -53,6 +55,8 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
             the one that is recorded.
         indexing: Sizes of shards and segments.
         spec: How vectors are searched, in the same way as ``walking``.
+        task: What queries are instructed for by default: a name of `c2vsearch.task.TASKS`, or a `Task`. "" forgets the
+            one that is recorded. A symmetric one instructs documents too, and can be changed with ``rebuild`` alone.
         add: Whether an index of other roots is to be of these as well.
         rebuild: Embed everything again, whatever is there.
         on_progress: Called now and then, from this thread.
@@ -60,7 +64,7 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     Raises:
         SourceNotFound: There is nothing at a root.
         InvalidConfig: The index is of other roots, or settings do not go together.
-        EncoderMismatch: The index was built with another model.
+        EncoderMismatch: The index was built with another model, or its documents for another task.
         IndexLocked: Another process is writing to it.
         IndexingInterrupted: Ctrl-C; what was finished is committed.
 
@@ -73,12 +77,13 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     """
     job = prepare(
         roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata, spec=spec, add=add, rebuild=rebuild,
+        metadata=metadata, spec=spec, task=task, add=add, rebuild=rebuild,
     )  # fmt: skip
     with CollectionWriter.open(
         job.index, fingerprint=job.encoder.fingerprint, chunking=job.chunking, roots=job.roots, indexing=indexing,
         spec=job.spec, encode=job.encoder.encode_queries, rebuild=rebuild,
     ) as writer:  # fmt: skip
+        writer.set_task(job.task)
         return _Sync(job, writer, on_progress).run()
 
 
