@@ -1,11 +1,12 @@
 """What does an instruction change? nDCG@10 of each named task on the same documents, and both sides instructed.
 
-    python benchmarks/instructions.py --data DIR_OF_SETS [--sets adi,cisi] [--symmetric-sets adi] [--indexes DIR]
+    python benchmarks/instructions.py --data DIR_OF_SETS [--sets adi,cisi] [--symmetric-sets adi] [--model NAME]
 
 A set is indexed once, a document as one chunk: tasks that instruct queries alone need no other documents. The sets of
 ``--symmetric-sets`` are indexed once more under the task "similar". `stsb` is the Spearman correlation of cosines with
-people's scores for its pairs of sentences. Differences to the model's default task are tested in pairs, with a seed.
-The sets are not part of the project.
+people's scores for its pairs of sentences. ``cosine`` says how far a query moves under an instruction, in the precision
+that is searched with and in float32, which has no rounding to hide behind. Differences to the model's default task are
+tested in pairs, with a seed. The sets are not part of the project.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from numpy.typing import NDArray
 from sets import add_arguments, opened, questions
 
 from c2vsearch import Retriever, load_encoder
-from c2vsearch.config import DEFAULT_TASK
+from c2vsearch.config import DEFAULT_MODEL, DEFAULT_TASK
 from c2vsearch.encoder import Encoder
 from c2vsearch.evaluation import Evaluation, Questions, compare_all, evaluate, index_corpus
 from c2vsearch.task import TASKS
 
 MEASURE, MODES = "nDCG@10", ("dense", "hybrid")
-INSTRUCTIONS = {"default": DEFAULT_TASK, **{name: task.instruction for name, task in TASKS.items()}}
+INSTRUCTIONS = {name: task.instruction for name, task in TASKS.items()}
 # What each set is, by what such sets are instructed with in the literature: judged titles and abstracts for a request
 # (as NFCorpus), questions with answers (as NQ), sentences beside the clause they sum up (as summaries).
 FITTING = {"adi": "search", "cisi": "search", "cranfield": "qa", "legalsum": "similar", "wikiqa": "qa"}
@@ -39,10 +40,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     parser.set_defaults(sets=",".join(FITTING))
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--name", default="instructions")
     parser.add_argument("--symmetric-sets", default="adi,legalsum")
     args = parser.parse_args()
-    encoder = load_encoder()
-    results: dict[str, object] = {"stsb": sentence_pairs(encoder, args.data / "stsb" / "test.jsonl")}
+    encoder = load_encoder(args.model)
+    exact = load_encoder(args.model, runtime="torch", precision="fp32")
+    texts = list(questions(args.data, args.sets.split(",")[0]).queries.values())
+    results: dict[str, object] = {
+        "cosine": {each.fingerprint.precision: moved(each, texts) for each in (encoder, exact)},
+        "stsb": sentence_pairs(encoder, args.data / "stsb" / "test.jsonl"),
+    }
     print(results, flush=True)
     for name in args.sets.split(","):
         with opened(args.data, name, encoder, indexes=args.indexes) as retriever:
@@ -51,13 +59,15 @@ def main() -> None:
     for name in filter(None, args.symmetric_sets.split(",")):
         results[f"{name}, both sides"] = symmetric(args.data, name, encoder, indexes=args.indexes)
     fingerprint = encoder.fingerprint
-    report("instructions", {"model": f"{fingerprint.name}@{fingerprint.revision}", MEASURE: results})
+    report(args.name, {"model": f"{fingerprint.name}@{fingerprint.revision}", MEASURE: results})
 
 
-def by_task(retriever: Retriever, asked: Questions, *, fitting: str | None) -> dict[str, object]:
+def by_task(
+    retriever: Retriever, asked: Questions, *, fitting: str | None, default: str | None = None
+) -> dict[str, object]:
     """Means of each task in each mode, and whether they differ from those of the default."""
     found: dict[str, object] = {"queries": len(asked.queries), "fitting": fitting, "wrong": WRONG}
-    runs = {name: _measured(retriever, asked, text) for name, text in INSTRUCTIONS.items()}
+    runs = {name: _measured(retriever, asked, text) for name, text in {"default": default, **INSTRUCTIONS}.items()}
     for number, mode in enumerate(MODES):
         evaluations = [run[number] for run in runs.values()]
         found[mode] = {name: round(each.mean(MEASURE), 4) for name, each in zip(runs, evaluations, strict=True)}
@@ -77,7 +87,14 @@ def symmetric(data: Path, name: str, encoder: Encoder, *, indexes: Path | None) 
         if not (index / "versions").is_dir():
             index_corpus(data / name / "corpus.jsonl", index, encoder=encoder, task=TASKS["similar"])
         with Retriever.open(index, encoder=encoder) as retriever:
-            return by_task(retriever, questions(data, name), fitting="similar")
+            return by_task(retriever, questions(data, name), fitting="similar", default=DEFAULT_TASK)
+
+
+def moved(encoder: Encoder, texts: list[str]) -> dict[str, float]:
+    """The least cosine of a query under a task with the same query under none."""
+    plain = encoder.encode_queries(texts)
+    rows = {name: encoder.encode_queries(texts, instruction=text) for name, text in INSTRUCTIONS.items()}
+    return {name: round(float((plain * each).sum(axis=1).min()), 6) for name, each in rows.items()}
 
 
 def sentence_pairs(encoder: Encoder, file: Path) -> dict[str, float]:
