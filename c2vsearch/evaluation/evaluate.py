@@ -67,7 +67,7 @@ def evaluate(
         measures: Names as ``ir_measures`` writes them.
         depth: Chunks a run holds for each query; more than the default for measures deep in the run when documents
             have many chunks.
-        instruction: What the search is for; the model's default task by default.
+        instruction: What the search is for; the task of the index by default, else the model's.
         model: What the evaluations call the model; its name by default.
 
     Raises:

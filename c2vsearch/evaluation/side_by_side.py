@@ -95,7 +95,7 @@ def evaluate_models(  # noqa: PLR0913
         measures: As ``ir_measures`` writes them.
         chunk_sizes: How documents are cut; None is the default of the target.
         depth: Chunks looked at for each query.
-        instruction: What the search is for; each model's default task by default.
+        instruction: What the search is for; the task of the index by default, else the model's.
         on_model: Called with the name of each row's model before work on it begins.
         on_open: Called with each index before the questions are asked.
         reranker: Of mode "rerank", as `Retriever.open` takes it; each model's own token states by default.
