@@ -13,12 +13,13 @@ from c2vsearch import Retriever, index_directory
 from c2vsearch.artifacts import to_json
 from c2vsearch.collection import Collection, CollectionWriter, layout
 from c2vsearch.collection.manifest import _seal, read_manifest
-from c2vsearch.config import ChunkingConfig
+from c2vsearch.config import ChunkingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.encoder.symmetric import for_task
 from c2vsearch.errors import CorruptFile, EncoderMismatch, InvalidConfig
 from c2vsearch.indexing import IndexReport, plan_index
 from c2vsearch.indexing.removal import remove_files
+from c2vsearch.search.example import Example
 from c2vsearch.task import TASKS, Task
 
 FIND = Task("", "find the dough")
@@ -150,6 +151,27 @@ def test_queries_follow_the_index_unless_they_say_otherwise(docs: Path) -> None:
                 hits = retriever.search("word3", instruction=said, mode="dense")
                 expected = sorted((rows @ query).tolist(), reverse=True)
                 np.testing.assert_allclose([hit.score for hit in hits], expected, atol=2e-3)
+
+
+def test_every_way_of_asking_follows_the_index(docs: Path) -> None:
+    sync(docs, task="similar")
+    texts, rows = stored(docs)
+    config = SearchConfig(mode="dense", k=5)
+    [query] = Prompted().encode_queries(["word3"], instruction=TASKS["similar"].instruction)
+    expected = sorted((rows @ query).tolist(), reverse=True)
+    [example] = Prompted().encode_queries([texts[0]], instruction=TASKS["similar"].instruction)
+    with Retriever.open(docs.parent / "index", encoder=Prompted()) as retriever:
+        for hits in (
+            retriever.search_batch(["word3"], k=5, mode="dense")[0],
+            retriever.search_any(["word3"], k=5, mode="dense"),
+            list(retriever.iter_search("word3", config)),
+        ):
+            np.testing.assert_allclose([hit.score for hit in hits], expected, atol=2e-3)
+        alike = retriever.more_like_with(Example((texts[0],)), config)
+        np.testing.assert_allclose(
+            [hit.score for hit in alike], sorted((rows @ example).tolist(), reverse=True), atol=2e-3
+        )
+        assert alike[0].score == pytest.approx(1.0, abs=2e-3)
 
 
 def test_a_plan_is_that_of_the_task(docs: Path) -> None:
