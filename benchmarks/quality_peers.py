@@ -1,8 +1,9 @@
-"""Runs of other tools on the sets, for `quality.py`, in a Python that has them: sentence-transformers with
-all-MiniLM-L6-v2 (in bfloat16, which is twice as quick here and as good) and exact cosines, bm25s (English stop words and stemmer), and txtai's hybrid search as it comes, given
-the same MiniLM vectors.
+"""Runs of other tools on the sets, for `quality.py`, in a Python that has them.
 
     PYTHON benchmarks/quality_peers.py --data DIR_OF_SETS --sets adi,cisi --out runs.json [--vectors DIR]
+
+sentence-transformers is all-MiniLM-L6-v2 (in bfloat16, which is twice as quick here and as good) with exact cosines;
+bm25s has its English stop words and stemmer; txtai's hybrid search is as it comes, given the same MiniLM vectors.
 
 The output is, for each tool and set, a run (documents and scores for each query) and milliseconds a query; a query is
 encoded anew for each. ``--vectors`` keeps the documents' vectors.
