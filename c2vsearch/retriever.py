@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import threading
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from c2vsearch.collection import Collection
-from c2vsearch.collection.manifest import describe_fingerprint
+from c2vsearch.collection import Collection, RowScore
 from c2vsearch.collection.roots import root_of
 from c2vsearch.config import GroupBy, Rerank, SearchConfig
-from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
-from c2vsearch.encoder.symmetric import for_task, made_for
-from c2vsearch.errors import (
-    C2VSearchError,
-    CorruptFile,
-    EncoderMismatch,
-    InvalidConfig,
-    InvalidQuery,
-    MissingDependency,
-    ModelNotFound,
-    NotReranked,
-    OutOfDeviceMemory,
-)
+from c2vsearch.encoder import Encoder
+from c2vsearch.errors import InvalidConfig, InvalidQuery
+from c2vsearch.inference import LATE_INTERACTION, Inference
 from c2vsearch.rag.assembly import assemble
 from c2vsearch.rag.context import Context
 from c2vsearch.rag.piece import pieces
 from c2vsearch.rag.support import THRESHOLD, Verification, verify
 from c2vsearch.rag.surroundings import Surrounding, neighbourhoods, sections
 from c2vsearch.records import Hit, Mode
-from c2vsearch.rerankers import load_reranker
 from c2vsearch.search.example import Example, direction, find_example, leaving_out, telling_words
-from c2vsearch.search.highlight import Highlighter, best_sentences
-from c2vsearch.search.pipeline import PLAIN, STREAMED, iter_search, search, search_any
+from c2vsearch.search.pipeline import PLAIN, STREAMED, iter_search, nearest, search, search_any
 from c2vsearch.search.query import Query, parse_query, plain_query
-from c2vsearch.search.rerank import LateInteraction, Reranker
-from c2vsearch.search.token_match import TokenMatch
+from c2vsearch.search.rerank import Reranker
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,11 +35,6 @@ if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
     from c2vsearch.filters import Selection, Selector, Where
     from c2vsearch.model.profile import SearchProfile
-
-Found = TypeVar("Found")
-LATE_INTERACTION = "late"
-# Without a reranker there are hits all the same, where that will do.
-NO_RERANKER = (CorruptFile, InvalidConfig, MissingDependency, ModelNotFound, OutOfDeviceMemory)
 
 
 class Retriever:
@@ -78,10 +57,7 @@ class Retriever:
         reranker: Reranker | str | Path | None = None,
     ) -> None:  # fmt: skip
         self.collection = collection
-        self._given = encoder
-        self._given_reranker = LATE_INTERACTION if reranker is None else reranker
-        self._no_reranker: C2VSearchError | None = None
-        self._loading = threading.Lock()
+        self._inference = Inference(collection, encoder, LATE_INTERACTION if reranker is None else reranker)
 
     @classmethod
     def open(
@@ -108,7 +84,7 @@ class Retriever:
         """
         retriever = cls(Collection.open(path, version=version, device=device), encoder, reranker)
         if encoder is not None:
-            retriever._check(retriever.encoder)
+            _ = retriever.encoder  # refuses another one than that of the index
         return retriever
 
     def search(  # noqa: PLR0913  (a public door: every argument is a named choice)
@@ -184,10 +160,16 @@ class Retriever:
         queries = [(parse_query if config.operators else plain_query)(text) for text in texts]
         among = None if where is None else self.select(where).rows
         words = [query.text for query in queries]
-        vectors = None if config.mode == "bm25" else self._encode(words, instruction)
+        if config.mode == "bm25" or not queries:
+            return [self._search(query, config, None, highlight, among) for query in queries]
+        vectors = self._inference.queries(words, instruction)
+        # Rows near many queries are looked for together; what one of them excludes concerns it alone.
+        near = nearest(
+            self.collection, vectors, config=config, among=among, profile=self._inference.profile(config.mode)
+        ) if len(queries) > 1 else []  # fmt: skip
         return [
-            self._search(query, config, vectors[number] if vectors is not None else None, highlight, among)
-            for number, query in enumerate(queries)
+            self._search(query, config, vector, highlight, among, dense=near[number] if near else None)
+            for number, (query, vector) in enumerate(zip(queries, vectors, strict=True))
         ]
 
     def iter_search(
@@ -206,16 +188,16 @@ class Retriever:
                 "hits one by one are neither grouped nor chosen; leave out group_by, per_source, diversity"
             )
         query = (parse_query if config.operators else plain_query)(text)
-        asked = None if config.mode == "bm25" else self._encode([query.text], instruction)[0]
+        asked = None if config.mode == "bm25" else self._inference.queries([query.text], instruction)[0]
         among = None if where is None else self.select(where).rows
 
         def found(reranker: Reranker | None) -> Iterator[Hit]:
             return iter_search(
                 self.collection, query, vector=asked, config=config, reranker=reranker, among=among,
-                profile=self._profile(config.mode),
+                profile=self._inference.profile(config.mode),
             )  # fmt: skip
 
-        hits = self._looked_at(config, found)
+        hits = self._inference.looked_at(config, found)
         return (dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits)
 
     def search_any(
@@ -242,16 +224,16 @@ class Retriever:
         if not queries:
             raise InvalidQuery("there is no query; expected at least one phrasing of a question")
         words = [query.text for query in queries]
-        vectors = None if config.mode == "bm25" else self._encode(words, instruction)
+        vectors = None if config.mode == "bm25" else self._inference.queries(words, instruction)
         among = None if where is None else self.select(where).rows
 
         def found(reranker: Reranker | None) -> list[Hit]:
             return search_any(
                 self.collection, queries, vectors=vectors, config=config, reranker=reranker, among=among,
-                highlighter=self._highlighter(config), profile=self._profile(config.mode),
+                highlighter=self._inference.highlighter(config), profile=self._inference.profile(config.mode),
             )  # fmt: skip
 
-        return self._placed(self._looked_at(config, found))
+        return self._placed(self._inference.looked_at(config, found))
 
     def more_like(
         self, name: str, *, text: str = "", k: int = SearchConfig.k, mode: Mode = SearchConfig.mode,
@@ -285,8 +267,8 @@ class Retriever:
         query = parse_query(text) if text else Query(" ".join(telling_words(self.collection, example)))
         vector = None
         if config.mode != "bm25":
-            vectors = example.vectors if example.vectors is not None else self._as_documents(example.texts)
-            asked = self._encode([query.text], instruction)[0] if text else None
+            vectors = example.vectors if example.vectors is not None else self._inference.documents(example.texts)
+            asked = self._inference.queries([query.text], instruction)[0] if text else None
             vector = direction(vectors, asked)
         among = leaving_out(self.collection, example.rows, None if where is None else self.select(where).rows)
         # What is known of questions, relevance included, does not hold for documents: PLAIN.
@@ -387,53 +369,20 @@ class Retriever:
         """`verify` in a thread of its own, with its settings."""
         return await asyncio.to_thread(self.verify, answer, context, **settings)
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
         """The model of the index, loaded when it is first needed: a keyword search never does.
 
         Raises:
             EncoderMismatch: The model of that name is not the one that made the index.
         """
-        with self._loading:  # of threads that need it at once, one loads it
-            if "encoder" not in self.__dict__:
-                given = self._given if self._given is not None else self.collection.manifest.fingerprint.name
-                opened = given if isinstance(given, Encoder) else self._load(given)
-                self._check(opened)
-                self.__dict__["encoder"] = opened
-            encoder: Encoder = self.__dict__["encoder"]
-            return encoder
+        return self._inference.encoder
 
     @cached_property
     def _selector(self) -> Selector:
         from c2vsearch.filters import Selector
 
         return Selector(self.collection)
-
-    @cached_property
-    def _reranker(self) -> Reranker:
-        """Loaded when it is first needed; what could not be is not tried again with every query."""
-        if self._no_reranker is not None:
-            raise self._no_reranker
-        given = self._given_reranker
-        try:
-            if given == LATE_INTERACTION:
-                return self._late_interaction()
-            with self._loading:
-                if "_reranker" not in self.__dict__:
-                    self.__dict__["_reranker"] = load_reranker(given) if isinstance(given, str | Path) else given
-                found: Reranker = self.__dict__["_reranker"]
-                return found
-        except NO_RERANKER as error:
-            self._no_reranker = error
-            raise
-
-    def _late_interaction(self) -> Reranker:
-        if not isinstance(self.encoder, TokenEncoder):
-            raise InvalidConfig(
-                f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without "
-                "rerank, or name a reranker"
-            )
-        return LateInteraction(self.encoder, tokenizer=self.encoder.tokenizer)
 
     def _search(
         self,
@@ -443,99 +392,29 @@ class Retriever:
         highlight: bool,
         among: Live | None,
         profile: SearchProfile | None = None,
+        dense: Sequence[RowScore] | None = None,
     ) -> list[Hit]:
-        highlighter = self._highlighter(config) if highlight else None
+        highlighter = self._inference.highlighter(config) if highlight else None
 
         def found(reranker: Reranker | None) -> list[Hit]:
             return search(
                 self.collection, query, vector=vector, config=config, reranker=reranker, highlighter=highlighter,
-                among=among, profile=profile or self._profile(config.mode),
+                among=among, profile=profile or self._inference.profile(config.mode), dense=dense,
             )  # fmt: skip
 
-        return self._placed(self._looked_at(config, found))
+        return self._placed(self._inference.looked_at(config, found))
 
     def _placed(self, hits: Sequence[Hit]) -> list[Hit]:
         return [dataclasses.replace(hit, file=self._file(hit.source)) for hit in hits]
-
-    def _looked_at(self, config: SearchConfig, found: Callable[[Reranker | None], Found]) -> Found:
-        """What is found with the reranker that is asked for; with "auto" without, where it cannot be had or fails."""
-        reranker = self._second_look(config.rerank)
-        try:
-            return found(reranker)
-        except (CorruptFile, OutOfDeviceMemory) as error:
-            if reranker is None or config.rerank != "auto":
-                raise
-            _say_not_reranked(error)
-            return found(None)
-
-    def _second_look(self, rerank: Rerank) -> Reranker | None:
-        """The reranker, where one is asked for and, with "auto", can be had."""
-        if not rerank:
-            return None
-        try:
-            return self._reranker
-        except NO_RERANKER as error:
-            if rerank != "auto":
-                raise
-            _say_not_reranked(error)
-            return None
-
-    def _profile(self, mode: Mode) -> SearchProfile:
-        """What the model is known to need; a search for keywords asks no model."""
-        return self.encoder.profile if mode != "bm25" and isinstance(self.encoder, Profiled) else PLAIN
-
-    def _highlighter(self, config: SearchConfig) -> Highlighter:
-        if config.highlight == "words" or (config.highlight == "auto" and config.mode == "bm25"):
-            return best_sentences
-        if isinstance(self.encoder, TokenEncoder):
-            return TokenMatch(self.encoder, self.encoder.tokenizer)
-        if config.highlight == "auto":
-            return best_sentences
-        raise InvalidConfig(
-            f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
-        )
 
     def _file(self, source: str) -> str:
         root = root_of(self.collection.manifest.roots, source)
         return root.file(source) if root else ""
 
-    def _load(self, name: str | Path) -> Encoder:
-        """The model of a name or path, with embeddings as long as those of the index."""
-        made = self.collection.manifest.fingerprint
-        try:
-            return load_encoder(name, dim=made.dim)
-        except ModelNotFound as error:
-            raise ModelNotFound(f"{error}; the index was built with it: say where it is with --model PATH") from error
-        except InvalidConfig as error:
-            raise EncoderMismatch(
-                f"{self.collection.root} was built with {describe_fingerprint(made)}; the model at hand is another "
-                f"({error}): build the index again with --rebuild, or give the model that made it with --model"
-            ) from error
-
-    def _encode(self, texts: Sequence[str], instruction: str | None) -> NDArray[np.float32]:
-        """Queries under what is asked for, else under the task of the index. Shape: (Q, D)."""
-        task = self.collection.manifest.task
-        told = task.instruction if instruction is None and task is not None else instruction
-        return self.encoder.encode_queries(texts, instruction=told)
-
-    def _as_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Texts as the documents of the index are encoded. Shape: (N, D)."""
-        return for_task(self.encoder, self.collection.manifest.task).encode_documents(texts)
-
-    def _check(self, encoder: Encoder) -> None:
-        made = self.collection.manifest.fingerprint
-        if made_for(encoder, self.collection.manifest.task) != made:
-            raise EncoderMismatch(
-                f"{self.collection.root} was built with {describe_fingerprint(made)}; the model at hand is "
-                f"{describe_fingerprint(encoder.fingerprint)}: build the index again with --rebuild, or give the model "
-                "that made it with --model"
-            )
-
     def close(self) -> None:
         """Let go of the files and the model."""
         self.collection.close()
-        self.__dict__.pop("encoder", None)
-        self.__dict__.pop("_reranker", None)
+        self._inference.close()
         self.__dict__.pop("_selector", None)
 
     def __enter__(self) -> Self:
@@ -545,10 +424,6 @@ class Retriever:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _say_not_reranked(error: C2VSearchError) -> None:
-    warnings.warn(f"not reranked: {error}", NotReranked, stacklevel=3)
 
 
 def _check_least(name: str, value: int, least: int) -> None:

@@ -8,8 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from c2vsearch import Retriever, index_directory
-from c2vsearch import retriever as retriever_module
+from c2vsearch import Retriever, index_directory, inference
 from c2vsearch.collection import Collection
 from c2vsearch.config import ChunkingConfig, EncodingConfig, SearchConfig
 from c2vsearch.encoder import HashEncoder, load_encoder
@@ -95,7 +94,7 @@ def test_a_keyword_search_never_loads_the_model(index, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(retriever_module, "load_encoder", refuse)
+    monkeypatch.setattr(inference, "load_encoder", refuse)
     assert Retriever.open(index).search("licence", mode="bm25")
     with pytest.raises(AssertionError, match="loaded"):
         Retriever.open(index).search("licence", mode="dense")

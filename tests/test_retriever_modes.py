@@ -235,3 +235,14 @@ def test_more_than_there_is_and_fewer_candidates_than_hits(retriever: Retriever)
     assert [hit.id for hit in retriever.search_with("ferry line", few)] == [
         hit.id for hit in retriever.search_with("ferry line", config)[:30]
     ]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+def test_a_batch_gives_what_each_query_gives_alone(retriever, mode):
+    texts = ["garden", 'what grows in the "second bed"', "planets -garden", "planets", "weather and bread"]
+    together = retriever.search_batch(texts, mode=mode, k=7)
+    assert together == [retriever.search(text, mode=mode, k=7) for text in texts]
+    assert retriever.search_batch([], mode=mode) == []
+    where = {"path": "garden.md"}
+    alone = [retriever.search(text, mode=mode, where=where) for text in texts]
+    assert retriever.search_batch(texts, mode=mode, where=where) == alone

@@ -119,7 +119,7 @@ def test_what_could_not_be_loaded_is_not_tried_with_every_query(
         tried.append(name)
         raise ModelNotFound("no model")
 
-    monkeypatch.setattr("c2vsearch.retriever.load_reranker", load)
+    monkeypatch.setattr("c2vsearch.inference.load_reranker", load)
     with Retriever.open(index, reranker="some/model") as retriever:
         with pytest.warns(NotReranked):
             retriever.search_batch([QUERY, "boat", "nine"], rerank="auto")

@@ -31,8 +31,9 @@ from c2vsearch.evaluation.datasets import (
 from c2vsearch.evaluation.evaluate import DEPTH, MEASURES, Evaluation, check_modes, evaluate, parse_measures
 from c2vsearch.evaluation.mteb_tasks import mteb_dataset
 from c2vsearch.indexing import index_directory
+from c2vsearch.inference import LATE_INTERACTION
 from c2vsearch.rerankers import Reranker, load_reranker
-from c2vsearch.retriever import LATE_INTERACTION, Retriever
+from c2vsearch.retriever import Retriever
 from c2vsearch.terminal import visible_line
 
 TASK_PREFIX = "mteb:"

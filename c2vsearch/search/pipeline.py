@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.collection import Collection, Row
+from c2vsearch.collection import Collection, Row, RowScore
 from c2vsearch.config import SearchConfig
 from c2vsearch.index.analysis import is_lookup, query_terms
 from c2vsearch.model.profile import SearchProfile
@@ -39,7 +39,7 @@ STREAMED, STREAMED_AT_MOST = 64, 4096  # chunks read at a time where hits are gi
 AHEAD = 6  # chunks read beyond k: repetitions take no place of a hit
 
 
-def search(
+def search(  # noqa: PLR0913  (every stage has its own)
     collection: Collection,
     query: Query,
     *,
@@ -49,6 +49,7 @@ def search(
     highlighter: Highlighter | None = best_sentences,
     among: Live | None = None,
     profile: SearchProfile = PLAIN,
+    dense: Sequence[RowScore] | None = None,
 ) -> list[Hit]:
     """The ``config.k`` best chunks for a query, or those of as many files.
 
@@ -63,15 +64,27 @@ def search(
             for none.
         among: Which rows of each shard may be given, by either leg; None for all.
         profile: What searching with the model was found to need.
+        dense: What `nearest` gave for this query, which is not looked for again unless the query excludes something.
 
     Raises:
         InvalidConfig: ``config.min_score`` is asked of scores whose relevance is not known.
     """
     among = without(collection, query.excluded, among)
-    stages = _stages(collection, query, vector, config, among=among, profile=profile)
+    known = None if query.excluded else dense
+    stages = _stages(collection, query, vector, config, among=among, profile=profile, dense=known)
     return _answer(
         collection, query.text, stages, config, profile=profile, reranker=reranker, highlighter=highlighter
     )  # fmt: skip
+
+
+def nearest(
+    collection: Collection, vectors: NDArray[np.float32], *, config: SearchConfig, among: Live | None = None,
+    profile: SearchProfile = PLAIN,
+) -> list[list[RowScore]]:  # fmt: skip
+    """The dense leg of many queries, looked for together: what `search` would find for each. Shape: vectors (Q, D)."""
+    if config.mode == "hybrid":
+        vectors = np.stack([profile.beside_keywords(vector) for vector in vectors])
+    return collection.search_vectors_batch(vectors, k=_depth(collection, config), among=among)
 
 
 def search_any(
@@ -138,21 +151,25 @@ def iter_search(
 
 def _stages(
     collection: Collection, query: Query, vector: NDArray[np.float32] | None, config: SearchConfig, *,
-    among: Live | None, profile: SearchProfile,
+    among: Live | None, profile: SearchProfile, dense: Sequence[RowScore] | None = None,
 ) -> Stages:  # fmt: skip
     """The legs of a query, fused where there are two."""
-    # No more than there is: the keyword index sets room aside for as many as are asked for.
-    depth = min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
+    depth = _depth(collection, config)
     stages: Stages = {}
     if vector is not None and config.mode == "hybrid":
         vector = profile.beside_keywords(vector)
     if config.mode != "bm25" and vector is not None:
-        stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among))
+        stages["dense"] = dict(collection.search_vectors(vector, k=depth, among=among) if dense is None else dense)
     if config.mode != "dense":
         stages["bm25"] = dict(keyword_hits(collection, query.text, query.phrases, k=depth, among=among))
     if config.mode == "hybrid" and vector is not None:
         stages["fused"] = _fused(collection, query.text, vector, stages, config)
     return stages
+
+
+def _depth(collection: Collection, config: SearchConfig) -> int:
+    """Rows of each leg; no more than there are, for the keyword index sets room aside for as many as are asked for."""
+    return min(max(config.candidates, config.k), sum(entry.rows for entry in collection.manifest.shards))
 
 
 def _last(stages: Stages) -> Scores:

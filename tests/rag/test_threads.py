@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from c2vsearch import Retriever, index_directory, load_encoder
-from c2vsearch import retriever as retriever_module
+from c2vsearch import Retriever, index_directory, inference, load_encoder
 
 HANDBOOK = Path(__file__).parents[2] / "sample_corpora" / "handbook"
 QUESTIONS = ["when am I paid", "lost laptop", "mileage for my own car"]
@@ -40,7 +39,7 @@ def test_threads_get_what_one_gets(index: Path, monkeypatch: pytest.MonkeyPatch)
         loaded.append(args)
         return load_encoder(*args, **settings)
 
-    monkeypatch.setattr(retriever_module, "load_encoder", load)
+    monkeypatch.setattr(inference, "load_encoder", load)
     together = threading.Barrier(THREADS)
 
     def run(_: int) -> list[object]:
