@@ -302,7 +302,7 @@ class Retriever:
     def context(  # noqa: PLR0913  (a public door: every argument is a named choice)
         self, text: str, *, max_tokens: int = 1500, per_source: int | None = None, neighbours: int = 1, k: int = 20,
         mode: Mode = SearchConfig.mode, rerank: Rerank = SearchConfig.rerank, instruction: str | None = None,
-        where: Where | None = None,
+        where: Where | None = None, min_score: float = SearchConfig.min_score,
     ) -> Context:  # fmt: skip
         """The best passages for a query, numbered, cited and quoted, within a budget.
 
@@ -320,6 +320,7 @@ class Retriever:
             rerank: As in `search`.
             instruction: As in `search`.
             where: As in `search`; neighbours of what it lets through may be added whatever it says.
+            min_score: As in `search`: where no hit reaches it the context is empty.
 
         Raises:
             InvalidQuery: The query is empty, or the filter speaks of what is not there.
@@ -329,7 +330,9 @@ class Retriever:
         _check_least("neighbours", neighbours, 0)
         if per_source is not None:
             _check_least("per_source", per_source, 1)
-        hits = self.search(text, k=k, mode=mode, rerank=rerank, instruction=instruction, where=where)
+        hits = self.search(
+            text, k=k, mode=mode, rerank=rerank, instruction=instruction, where=where, min_score=min_score
+        )
         return assemble(
             pieces(self.collection, hits, neighbours=neighbours),
             tokenizer=self.encoder.tokenizer, max_tokens=max_tokens, per_source=per_source,

@@ -122,7 +122,7 @@ def test_the_bot_answers_or_does_not_know(index):
     assert "60 days" in done.stdout
     assert lines[-2].startswith("(travel/claims.md, lines ")
     assert lines[-1] == "I do not know."
-    strict = run("faq_bot.py", "--least-score", "0.99", QUESTION, cwd=index.parents[1])
+    strict = run("faq_bot.py", "--min-score", "0.99", QUESTION, cwd=index.parents[1])
     assert strict.stdout == "I do not know.\n"
 
 

@@ -230,3 +230,12 @@ def test_a_filter_holds_for_a_context(retriever):
     context = retriever.context(QUERY, max_tokens=1000, where={"path": "dough.md"})
     assert {cited.source for cited in context.citations} == {"dough.md"}
     assert retriever.context(QUERY, where={"path": "nothing/**"}).passages == ()
+
+
+def test_where_nothing_is_relevant_there_is_no_context(tmp_path):
+    (tmp_path / "a.md").write_text("# Ferries\n\nThe ferry to the island leaves at nine in the morning.\n")
+    index_directory(tmp_path, index=tmp_path / "index")
+    with Retriever.open(tmp_path / "index") as retriever:
+        assert retriever.context("when does the ferry to the island leave", min_score=0.3).passages
+        empty = retriever.context("symptoms of a vitamin deficiency", min_score=0.3)
+    assert (empty.text, empty.passages, empty.tokens) == ("", (), 0)
