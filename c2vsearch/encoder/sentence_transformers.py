@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from c2vsearch.encoder.instructions import query_prompt
 from c2vsearch.encoder.protocol import Tokenizer
 from c2vsearch.encoder.windows import encode_in_windows
 from c2vsearch.errors import CorruptFile, InvalidConfig, InvalidQuery, ModelNotFound, OutOfDeviceMemory
+from c2vsearch.model.quiet import quiet_transformers
 from c2vsearch.model.tokens import reads_by_words
 from c2vsearch.optional import hushed, require
 from c2vsearch.records import Fingerprint
@@ -148,7 +149,7 @@ def _load(name: str, device: str) -> Any:
     if local and not any((Path(name) / file).is_file() for file in ("modules.json", "config.json")):
         raise ModelNotFound(f"{name} has no modules.json; expected the folder of a sentence-transformers model")
     try:
-        with _quiet(), hushed("huggingface_hub"):
+        with quiet_transformers(), hushed("huggingface_hub"):
             return _open(name, device, cached=local or _cached_file(name) is not None)
     except Exception as error:  # the libraries below raise OSError, ValueError, KeyError, their own and others' errors
         reason = " ".join(str(error).split())[:200]
@@ -173,20 +174,6 @@ def _open(name: str, device: str, *, cached: bool) -> Any:
         if not cached or Path(name).is_dir():
             raise
         return SentenceTransformer(name, device=device, model_kwargs=kinds)  # the cache had a part of it
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars of the libraries below: one line on stderr is ours."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _repository(name: str) -> str:

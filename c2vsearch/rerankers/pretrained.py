@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound, OutOfDeviceMemory
+from c2vsearch.model.quiet import quiet_transformers
 from c2vsearch.optional import hushed, require
 
 NO_LIMIT = 1_000_000  # tokenizers without a limit say 1e30
@@ -123,20 +124,6 @@ def _reach_hub(name: str) -> None:
         raise OSError(f"the hub cannot be reached ({error})") from error
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars of the libraries below: what is on stderr is ours."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
 def _device(device: str) -> str:
     import torch
 
@@ -159,7 +146,7 @@ def _loading(name: str, what: str, load: Callable[..., Any]) -> Any:
         raise ModelNotFound(f"no folder at {name!r}; expected the folder of a reranker, or its name on the hub")
     load = functools.partial(load, name, trust_remote_code=False)
     try:
-        with _quiet(), hushed("huggingface_hub"), hushed("transformers"):
+        with quiet_transformers(), hushed("huggingface_hub"), hushed("transformers"):
             if not local and isinstance(try_to_load_from_cache(name, "config.json"), str):
                 with contextlib.suppress(OSError):  # a part may be missing in the cache
                     return load(local_files_only=True)
