@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
     from c2vsearch.collection.deletes import Deletes
     from c2vsearch.collection.open_segment import OpenSegment
+    from c2vsearch.collection.open_shards import OpenShards
     from c2vsearch.collection.sources import SourceTable
     from c2vsearch.index.lexical import LexicalIndex
     from c2vsearch.shards import Shard
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 FEW_KEYS = 10_000
 # From so many queries on it pays to copy rows to a GPU, if nobody asked for it: starting one takes a second or two.
 GPU_PAYS_FROM = 256
-OPEN_SHARDS = 64  # files kept open at a time, however many shards there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,6 @@ class Collection:
         self.root = root
         self.manifest = manifest
         self._lock = threading.RLock()
-        self._shards: OrderedDict[int, Shard] = OrderedDict()
         self._segments: dict[int, OpenSegment] = {}
         self._device, self._asked, self._moved = device, 0, set[int]()
         self._numbers = {entry.name: number for number, entry in enumerate(manifest.shards)}
@@ -214,19 +212,11 @@ class Collection:
 
     def chunks(self, rows: Sequence[Row]) -> list[Chunk]:
         """The chunks of some rows, in the order asked for."""
-        found: dict[Row, Chunk] = {}
-        for number in sorted({row.shard for row in rows}):
-            wanted = [row for row in rows if row.shard == number]
-            found.update(zip(wanted, self.shard(number).chunks([row.row for row in wanted]), strict=True))
-        return [found[row] for row in rows]
+        return self._shards.chunks(rows)
 
     def vectors(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """The vectors of some rows, in the order asked for. Shape: (len(rows), D)."""
-        found = np.empty((len(rows), self.manifest.fingerprint.dim), dtype=np.float32)
-        for number in sorted({row.shard for row in rows}):
-            places = [place for place, row in enumerate(rows) if row.shard == number]
-            found[places] = self.shard(number).vectors_at([rows[place].row for place in places])
-        return found
+        return self._shards.vectors(rows, dim=self.manifest.fingerprint.dim)
 
     def iter_rows(self) -> Iterator[tuple[Row, Chunk]]:
         """Every live row with its chunk, in the order of the shards."""
@@ -331,21 +321,20 @@ class Collection:
 
     def shard(self, number: int) -> Shard:
         """A shard of this version, open. Its blocks are compared with what was recorded as they are read."""
-        with self._lock:
-            if number not in self._shards:
-                self._shards[number] = self._open_shard(number)
-                if len(self._shards) > OPEN_SHARDS:
-                    self._shards.popitem(last=False)  # closed when its last reader lets go of it
-            self._shards.move_to_end(number)
-            return self._shards[number]
+        return self._shards.shard(number)
+
+    @cached_property
+    def _shards(self) -> OpenShards:
+        from c2vsearch.collection.open_shards import OpenShards
+
+        return OpenShards(self._open_shard)
 
     def close(self) -> None:
         """Let go of the files. What is asked for afterwards is opened again."""
         with self._lock:
-            self._shards.clear()
             self._segments.clear()
             self._moved.clear()
-            for name in ("_lexical", "sources"):
+            for name in ("_shards", "_lexical", "sources"):
                 self.__dict__.pop(name, None)
 
     def __enter__(self) -> Self:

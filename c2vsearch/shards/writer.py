@@ -30,7 +30,7 @@ from c2vsearch.shards.schema import (
 )
 from c2vsearch.shards.text import encode_source, storable
 
-ROWS_PER_GROUP = 512  # a hit reads one group: small enough to be quick, large enough to compress
+ROWS_PER_GROUP = 128  # a hit reads one group: half of what that takes is the same for a group of one row
 MAX_TOLD = 3
 
 _TEXTS = ("doc_id", "member", "kind", "title", "context", "text", "hash")

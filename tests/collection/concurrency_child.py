@@ -64,7 +64,7 @@ def ask(collection: Collection) -> None:
             collection,
             Query("ferry"),
             vector=ENCODER.encode_queries(["ferry"])[0],
-            config=SearchConfig(mode=mode, k=99),
+            config=SearchConfig(mode=mode, k=99, collapse=False),
         )
         assert {hit.id: hit.text for hit in hits} == expected, (mode, collection.manifest.version)
     assert set(collection.sources) == set(held_by(collection.manifest.version))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from c2vsearch.collection import Collection, collection, layout, sweep
+from c2vsearch.collection import Collection, layout, open_shards, sweep
 from c2vsearch.collection.manifest import FileEntry
 from c2vsearch.errors import IncompatibleVersion, IndexNotFound, InvalidConfig
 from c2vsearch.index import analysis
@@ -67,7 +67,7 @@ def test_two_searches_give_one_answer(root: Path) -> None:
 
 
 def test_few_files_are_open_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collection, "OPEN_SHARDS", 2)
+    monkeypatch.setattr(open_shards, "OPEN_SHARDS", 2)
     opened = Collection.open(root)
     before = len(os.listdir("/proc/self/fd"))
     check(opened, MODEL)
