@@ -2,6 +2,6 @@
 
 from c2vsearch.shards.reader import Shard
 from c2vsearch.shards.schema import SHARD_SUFFIX
-from c2vsearch.shards.writer import ShardFile, check_vectors, write_shard, write_table
+from c2vsearch.shards.writer import ShardFile, check_codes, check_vectors, write_shard, write_table
 
-__all__ = ["SHARD_SUFFIX", "Shard", "ShardFile", "check_vectors", "write_shard", "write_table"]
+__all__ = ["SHARD_SUFFIX", "Shard", "ShardFile", "check_codes", "check_vectors", "write_shard", "write_table"]

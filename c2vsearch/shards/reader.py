@@ -21,7 +21,7 @@ from c2vsearch.errors import CorruptFile, IncompatibleVersion
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import CheckedFile, block_hashes
 from c2vsearch.shards.fields import PREFIX, metadata, types_of
-from c2vsearch.shards.schema import FINGERPRINT_KEY, FORMAT, FORMAT_KEY, is_shard
+from c2vsearch.shards.schema import CODEC_KEY, CODES, FINGERPRINT_KEY, FORMAT_KEY, FORMAT_WITH_CODES, FORMATS, is_shard
 from c2vsearch.shards.text import decode_source, encode_source
 
 TEXT_COLUMNS = [
@@ -76,16 +76,17 @@ class Shard:
         except _BROKEN as error:
             raise CorruptFile(f"{path} is damaged ({_first_line(error)}); {REPAIR}") from error
         found = told.get(FORMAT_KEY, b"?").decode(errors="replace")
-        if found != FORMAT:
+        if found not in FORMATS:
             raise IncompatibleVersion(
-                f"{path} has shard format {found}; this version of c2vsearch reads {FORMAT}: upgrade c2vsearch, "
-                "or build the index again with --rebuild"
+                f"{path} has shard format {found}; this version of c2vsearch reads {' and '.join(FORMATS)}: upgrade "
+                "c2vsearch, or build the index again with --rebuild"
             )
         self._metadata: dict[bytes, bytes] = told
         self._starts = np.cumsum([0, *groups])
         # Parquet selects a list by the name of what is in it, or by a prefix of that: the plain name does for both.
         self._text_columns = [*TEXT_COLUMNS, *(n for n in self._file.schema_arrow.names if n.startswith(PREFIX))]
-        if not is_shard(self._file.schema_arrow, self.dim):
+        coded = found == FORMAT_WITH_CODES
+        if not is_shard(self._file.schema_arrow, self.dim, codes=coded) or coded != bool(self.token_codec):
             raise CorruptFile(f"{path} has other columns than a shard; {REPAIR}")
 
     @property
@@ -103,6 +104,11 @@ class Shard:
             return int(self._file.schema_arrow.field("embedding").type.list_size)
         except (KeyError, AttributeError) as error:
             raise CorruptFile(f"{self.path} has no vectors; {REPAIR}") from error
+
+    @property
+    def token_codec(self) -> str:
+        """The identity of what made the codes of token states; "" where there are none."""
+        return self._metadata.get(CODEC_KEY, b"").decode(errors="replace")
 
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
@@ -138,6 +144,19 @@ class Shard:
             inside = groups == group
             found[inside] = self._vectors([group])[wanted[inside] - self._starts[group]]
         return found
+
+    def token_codes(self, rows: Sequence[int]) -> list[bytes | None]:
+        """The codes of some rows' token states, in the order asked for; None for a row without."""
+        if not self.token_codec:
+            return [None] * len(rows)
+        wanted = np.asarray(rows, dtype=np.int64)
+        groups = np.searchsorted(self._starts, wanted, side="right") - 1
+        found: dict[int, bytes | None] = {}
+        for group in np.unique(groups).tolist():
+            inside = wanted[groups == group]
+            codes = self._read([group], [CODES]).column(0).take(inside - self._starts[group]).to_pylist()
+            found.update(zip(inside.tolist(), codes, strict=True))
+        return [found[row] for row in wanted.tolist()]
 
     def column(self, name: str) -> list[Any]:
         """One whole column, such as ``hash`` or ``source``."""

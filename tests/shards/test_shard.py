@@ -16,6 +16,7 @@ from c2vsearch.errors import CorruptFile, IncompatibleVersion, InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards import Shard, ShardFile, write_shard, write_table
 from c2vsearch.shards.checked import BLOCK_BYTES, CheckedFile, block_hashes
+from c2vsearch.shards.writer import ROWS_PER_GROUP
 
 DIM = 24
 FINGERPRINT = Fingerprint(name="hash", revision="1", dim=DIM, pooling="sum")
@@ -157,10 +158,11 @@ def test_a_table_that_is_no_shard_is_refused(tmp_path: Path) -> None:
     table = pa.table({"a": [1]})
     with pytest.raises(IncompatibleVersion, match=r"shard format \?"):
         foreign(tmp_path / "a.parquet", table)
-    with pytest.raises(IncompatibleVersion, match="shard format 3; this version of c2vsearch reads 2"):
-        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"3"}))
-    with pytest.raises(CorruptFile, match="has no vectors"):
-        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"2"}))
+    with pytest.raises(IncompatibleVersion, match="shard format 4; this version of c2vsearch reads 2 and 3: upgrade"):
+        foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": b"4"}))
+    for known in (b"2", b"3"):
+        with pytest.raises(CorruptFile, match="has no vectors"):
+            foreign(tmp_path / "a.parquet", table.replace_schema_metadata({b"c2vsearch.format": known}))
     data = b"not Parquet at all"
     (tmp_path / "b.parquet").write_bytes(data)
     with pytest.raises(CorruptFile, match="damaged"):
@@ -223,4 +225,4 @@ def test_row_groups_that_cannot_hold_a_file_are_not_read(tmp_path: Path, monkeyp
 
         monkeypatch.setattr(shard, "_read", counted)
         assert [place.row for place in shard.places(["00511.md", "01999.md", "zzz"])] == [511, 1999]
-    assert groups == [0, 3]
+    assert groups == [511 // ROWS_PER_GROUP, 1999 // ROWS_PER_GROUP]
