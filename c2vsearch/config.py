@@ -5,7 +5,7 @@ Each is stored whole, as JSON, beside what it produced, so that a change of sett
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from c2vsearch.errors import InvalidConfig
@@ -183,6 +183,9 @@ class IndexSpec:
     ``factory`` is a FAISS factory string, for who knows what they want: "Flat", "HNSW32,SQ8", "IVF4096,PQ96x4fs",
     "BFlat".
 
+    ``token_codes`` says whether codes of token states, which late interaction reads, are stored beside the vectors,
+    where the model makes some.
+
     >>> IndexSpec(target_recall=1.2)
     Traceback (most recent call last):
     ...
@@ -193,12 +196,19 @@ class IndexSpec:
     max_memory_bytes: int | None = None
     max_latency_ms: float | None = None
     factory: str = ""
+    token_codes: bool = True
+
+    @property
+    def searching(self) -> IndexSpec:
+        """The part of it that an index of vectors depends on; the rest is as usual."""
+        return replace(self, token_codes=IndexSpec.token_codes)
 
     def __post_init__(self) -> None:
         _expect(
             0.0 < self.target_recall <= 1.0,
             f"target_recall is {self.target_recall}; expected more than 0, and at most 1 (which is exact search)",
         )
+        _expect(type(self.token_codes) is bool, f"token_codes is {self.token_codes!r}; expected True or False")
         for name in ("max_memory_bytes", "max_latency_ms"):
             value = getattr(self, name)
             _expect(value is None or value > 0, f"{name} is {value}; expected more than 0")

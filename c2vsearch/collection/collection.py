@@ -218,6 +218,15 @@ class Collection:
         """The vectors of some rows, in the order asked for. Shape: (len(rows), D)."""
         return self._shards.vectors(rows, dim=self.manifest.fingerprint.dim)
 
+    def token_codes(self, rows: Sequence[Row], *, codec: str) -> list[bytes | None]:
+        """The codes of the token states of some rows, in the order asked for.
+
+        Args:
+            rows: Rows.
+            codec: The identity of the codec that will read them; None is given for rows that another one made.
+        """
+        return self._shards.token_codes(rows, codec=codec)
+
     def iter_rows(self) -> Iterator[tuple[Row, Chunk]]:
         """Every live row with its chunk, in the order of the shards."""
         for number, entry in enumerate(self.manifest.shards):

@@ -1,4 +1,7 @@
-"""Shards that are mostly deleted, and many small ones, written anew. Rows are copied as they are."""
+"""Shards that are mostly deleted, and many small ones, written anew. Rows are copied as they are.
+
+But for codes of token states: a shard has those of one codec, so what an older one made goes with the old shard.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from c2vsearch.collection.manifest import ShardEntry
 from c2vsearch.shards import Shard, ShardFile
+from c2vsearch.shards.codes import joinable
 from c2vsearch.shards.fields import together
 
 # A shard is written anew when more than this share of its rows is deleted ...
@@ -28,7 +32,7 @@ def compacted(
     live: Live,
     *,
     rows_per_shard: int,
-    write: Callable[[pa.Table], ShardEntry],
+    write: Callable[[pa.Table, str], ShardEntry],
     all_of: bool = False,
 ) -> tuple[list[ShardEntry], Live]:
     """The shards of the next version and which of their rows count.
@@ -38,7 +42,7 @@ def compacted(
         entries: Shards, old and new.
         live: Whether each row of each shard counts.
         rows_per_shard: Rows of a full shard.
-        write: Writes rows as a shard.
+        write: Writes rows as a shard, with the codec that made their codes ("" for none).
         all_of: Write all anew that have a deleted row or are small, however few they are.
     """
     counts = {entry.name: int(np.count_nonzero(live[entry.name])) for entry in entries}
@@ -48,7 +52,9 @@ def compacted(
     small = {entry.name for entry in entries if counts[entry.name] < rows_per_shard // 2}
     chosen = worn | (small if len(small - empty) > few else set())
     kept = [entry for entry in entries if entry.name not in chosen]
-    rewritten = [write(table) for table in _tables(root, entries, live, chosen - empty, rows_per_shard)]
+    codec = _codec(root, entries, chosen - empty)
+    tables = _tables(root, entries, live, chosen - empty, rows_per_shard, codec=codec)
+    rewritten = [write(table, codec) for table in tables]
     result = {entry.name: live[entry.name] for entry in kept}
     result.update({entry.name: np.ones(entry.rows, dtype=np.bool_) for entry in rewritten})
     return kept + rewritten, result
@@ -65,8 +71,23 @@ def open_entry(root: Path, entry: ShardEntry) -> Shard:
     return Shard(root / entry.name, size_bytes=entry.size_bytes, blocks=entry.blocks)
 
 
+def _codec(root: Path, entries: Sequence[ShardEntry], chosen: set[str]) -> str:
+    """Whose codes are kept: of the last shard that has some, chosen or not; "" if no chosen one has any.
+
+    What is written anew becomes the last one. Were older codes kept in it, they would pass for the newest.
+    """
+
+    def codec_of(entry: ShardEntry) -> str:
+        with open_entry(root, entry) as shard:
+            return shard.token_codec
+
+    if not any(codec_of(entry) for entry in entries if entry.name in chosen):
+        return ""
+    return next(filter(None, map(codec_of, reversed(entries))))
+
+
 def _tables(
-    root: Path, entries: Sequence[ShardEntry], live: Live, chosen: set[str], rows_per_shard: int
+    root: Path, entries: Sequence[ShardEntry], live: Live, chosen: set[str], rows_per_shard: int, *, codec: str
 ) -> Iterator[pa.Table]:
     """The live rows of some shards, in order, in pieces of a full shard."""
     waiting: list[pa.Table] = []
@@ -74,7 +95,8 @@ def _tables(
         if entry.name not in chosen:
             continue
         with open_entry(root, entry) as shard:
-            waiting.append(shard.take(np.flatnonzero(live[entry.name]).tolist()))
+            rows = shard.take(np.flatnonzero(live[entry.name]).tolist())
+            waiting.append(joinable(rows, codec=shard.token_codec, wanted=codec))
         while sum(table.num_rows for table in waiting) >= rows_per_shard:
             table = together(waiting)
             yield table.slice(0, rows_per_shard).combine_chunks()

@@ -155,8 +155,17 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The manifest as it is written: ``sha256`` is over the same JSON without that key."""
-        data = {"format": FORMAT, **dataclasses.asdict(self)}
+        data = {"format": FORMAT, **dataclasses.asdict(self), "index": _told(self.index)}
+        for segment, told in zip(self.vectors, data["vectors"], strict=True):
+            if segment.candidates:
+                told["candidates"]["spec"] = _told(segment.candidates.spec)
         return artifacts.to_json({**data, "sha256": _seal(data)})
+
+
+def _told(spec: IndexSpec) -> dict[str, Any]:
+    """A spec as written: earlier versions of c2vsearch know no ``token_codes``, and need none where it is usual."""
+    data = dataclasses.asdict(spec)
+    return {key: value for key, value in data.items() if key != "token_codes" or value != IndexSpec.token_codes}
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -52,6 +52,14 @@ class OpenShards:
         found = self._read(rows, lambda shard, places: list(shard.vectors_at(places)))
         return np.array(found, dtype=np.float32).reshape(len(rows), dim)
 
+    def token_codes(self, rows: Sequence[Row], *, codec: str) -> list[bytes | None]:
+        """The codes that a codec made of some rows, in the order asked for; None where there are none of it."""
+
+        def read(shard: Shard, places: list[int]) -> list[bytes | None]:
+            return shard.token_codes(places) if shard.token_codec == codec else [None] * len(places)
+
+        return self._read(rows, read)
+
     def _read(self, rows: Sequence[Row], read: Callable[[Shard, list[int]], Sequence[Found]]) -> list[Found]:
         """What is read of each row, with the shards shared out over threads: most of the time goes into unpacking."""
         places: dict[int, list[int]] = {}

@@ -1,13 +1,9 @@
-"""Where each hash was embedded before: in live rows, deleted ones, and shards of a run that did not finish.
-
-Sixteen bytes a row: two sorted arrays, not a dict. The key is Python's own 64-bit hash of the string, keyed anew in
-each process, so two different hashes of a million rows meet with a probability of one in ten million.
-"""
+"""Where each hash was embedded before: in live rows, deleted ones, and shards of a run that did not finish."""
 
 from __future__ import annotations
 
 from collections.abc import Collection as Items
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,63 +11,78 @@ from numpy.typing import NDArray
 
 from c2vsearch.collection import layout
 from c2vsearch.collection.collection import Collection
+from c2vsearch.collection.hash_index import HashIndex
 from c2vsearch.errors import C2VSearchError
 from c2vsearch.records import Fingerprint
 from c2vsearch.shards import SHARD_SUFFIX, Shard
 
 _OPEN = 8
-_ROW_BITS = 32
 
 
 class ReusableRows:
-    """An index from hash to vector over shards, filled on first use.
+    """Vectors and codes of token states by hash, over shards; these are looked through on first use.
 
     Args:
         root: The index directory.
         base: The version whose rows may be reused; None to take only what no version names.
         fingerprint: What has to have made the vectors.
+        codec: What has to have made the codes; "" to give none.
     """
 
-    def __init__(self, root: Path, *, base: Collection | None, fingerprint: Fingerprint) -> None:
-        self._root, self._base, self._fingerprint = root, base, fingerprint
-        self._paths: list[Path] = []
-        self._parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    def __init__(self, root: Path, *, base: Collection | None, fingerprint: Fingerprint, codec: str = "") -> None:
+        self._root, self._base, self._fingerprint, self._codec = root, base, fingerprint, codec
+        # Not one index: the shard that gives the vector of a hash may be older than codes, and another have them.
+        self._vectors, self._codes = HashIndex(), HashIndex()
+        self._known: set[str] = set()
         self._open: dict[Path, Shard] = {}
         self._filled = False
 
     def find(self, hashes: Items[str]) -> dict[str, NDArray[np.float32]]:
         """The vectors there are, by hash."""
-        if not hashes:
-            return {}
-        if not self._filled:
-            self._fill()
-        wanted = sorted(set(hashes))
-        places = self._places(_keys(wanted))
         found: dict[str, NDArray[np.float32]] = {}
-        for number in np.unique(places[places >= 0] >> _ROW_BITS).tolist():
-            inside = np.flatnonzero((places >= 0) & (places >> _ROW_BITS == number))
-            rows = places[inside] & ((1 << _ROW_BITS) - 1)
+        for shard, rows in self._shards(self._vectors, hashes):
             try:
-                vectors = self._shard(self._paths[number]).vectors_at(rows.tolist())
+                vectors = shard.vectors_at(list(rows.values()))
             except C2VSearchError:  # a damaged leftover gives no vectors; what a version needs, its reader will miss
                 continue
-            found.update((wanted[place], row) for place, row in zip(inside, vectors.astype(np.float32), strict=True))
+            found.update(zip(rows, vectors.astype(np.float32), strict=True))
         return found
 
-    def add(self, path: Path, hashes: Sequence[str]) -> None:
+    def codes(self, hashes: Items[str]) -> dict[str, bytes]:
+        """The codes there are, by hash."""
+        found: dict[str, bytes] = {}
+        for shard, rows in self._shards(self._codes, hashes):
+            try:
+                codes = shard.token_codes(list(rows.values()))
+            except C2VSearchError:
+                continue
+            found.update((key, code) for key, code in zip(rows, codes, strict=True) if code is not None)
+        return found
+
+    def add(self, path: Path, hashes: Sequence[str], *, codec: str = "") -> None:
         """Take in a shard, so that what this run embedded is not embedded twice."""
-        places = (np.int64(len(self._paths)) << _ROW_BITS) + np.arange(len(hashes), dtype=np.int64)
-        self._paths.append(path)
-        self._parts.append(_sorted(_keys(hashes), places))
-        # Parts grow like the digits of a binary counter: few of them to look in, and little to sort again.
-        while len(self._parts) > 1 and len(self._parts[-1][0]) >= len(self._parts[-2][0]):
-            (keys, rows), (more_keys, more_rows) = self._parts.pop(), self._parts.pop()
-            self._parts.append(_sorted(np.concatenate([more_keys, keys]), np.concatenate([more_rows, rows])))
+        self._known.add(path.name)
+        self._vectors.add(path, hashes)
+        if codec and codec == self._codec:
+            self._codes.add(path, hashes)
+
+    def _shards(self, index: HashIndex, hashes: Items[str]) -> Iterator[tuple[Shard, dict[str, int]]]:
+        """The shards that have some hashes, with the rows of those, as far as they can be opened."""
+        if not hashes:
+            return
+        if not self._filled:
+            self._fill()
+        for path, rows in index.find(hashes):
+            try:
+                shard = self._shard(path)
+            except C2VSearchError:
+                continue
+            yield shard, rows
 
     def _fill(self) -> None:
         self._filled = True
         named = {entry.name: number for number, entry in enumerate(self._base.manifest.shards)} if self._base else {}
-        skip = {path.name for path in self._paths} | _named_elsewhere(self._root, self._base)
+        skip = self._known | _named_elsewhere(self._root, self._base)
         for path in sorted((self._root / layout.SHARDS).glob(f"[0-9a-f]*{SHARD_SUFFIX}")):
             if path.name in skip:
                 continue
@@ -82,17 +93,9 @@ class ReusableRows:
                 else:
                     shard = Shard(path)  # no manifest vouches for it; its name does
                 if shard.fingerprint == self._fingerprint:
-                    self.add(path, shard.column("hash"))
+                    self.add(path, shard.column("hash"), codec=shard.token_codec)
             except (C2VSearchError, OSError):
                 continue
-
-    def _places(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        found = np.full(len(keys), -1, dtype=np.int64)
-        for known, rows in self._parts:
-            at = np.searchsorted(known, keys)
-            hit = (at < len(known)) & (known[np.minimum(at, len(known) - 1)] == keys)
-            found[hit] = rows[at[hit]]
-        return found
 
     def _shard(self, path: Path) -> Shard:
         if path not in self._open:
@@ -113,12 +116,3 @@ def _named_elsewhere(root: Path, base: Collection | None) -> set[str]:
         except C2VSearchError:
             return {path.name for path in (root / layout.SHARDS).iterdir()}
     return named
-
-
-def _keys(hashes: Iterable[str]) -> NDArray[np.int64]:
-    return np.fromiter(map(hash, hashes), dtype=np.int64)
-
-
-def _sorted(keys: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = np.argsort(keys, kind="stable")
-    return keys[order], rows[order]

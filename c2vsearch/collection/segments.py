@@ -103,7 +103,7 @@ def _flat_segments(
 
 def _as_planned(segment: SegmentEntry, plan: Plan) -> SegmentEntry:
     """Without its candidates where something else is wanted now."""
-    wanted = segment.candidates is None or segment.candidates.spec == plan.spec
+    wanted = segment.candidates is None or segment.candidates.spec == plan.spec.searching
     return segment if wanted else replace(segment, candidates=None)
 
 
@@ -161,7 +161,7 @@ def _with_candidates(root: Path, segment: SegmentEntry, live: Live, plan: Plan) 
         file = _written(root, chosen.index.save, count)
     finally:
         rows.close()
-    made = CandidatesEntry(file, chosen.index.kind, plan.spec, chosen.few, chosen.many, chosen.meets, blocks)
+    made = CandidatesEntry(file, chosen.index.kind, plan.spec.searching, chosen.few, chosen.many, chosen.meets, blocks)
     return replace(segment, candidates=made)
 
 

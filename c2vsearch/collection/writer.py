@@ -47,7 +47,7 @@ from c2vsearch.collection.sweep import sweep
 from c2vsearch.config import ChunkingConfig, IndexingConfig, IndexSpec
 from c2vsearch.errors import EncoderMismatch, InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
-from c2vsearch.shards import check_vectors, write_shard, write_table
+from c2vsearch.shards import check_codes, check_vectors, write_shard, write_table
 from c2vsearch.task import Task
 
 
@@ -59,24 +59,24 @@ class CollectionWriter:
 
     def __init__(
         self, root: Path, base: Collection | None, manifest: Manifest, indexing: IndexingConfig,
-        encode: Encode | None = None,
+        encode: Encode | None = None, token_codec: str = "",
     ) -> None:  # fmt: skip
-        self._encode = encode
+        self._encode, self._codec = encode, token_codec
         self.root = root
         self.base = base
         self._manifest = manifest
         self._indexing = indexing
         self._staging = Staging()
         self._added: list[ShardEntry] = []
-        self._buffer: list[tuple[Chunk, NDArray[np.float32]]] = []
-        self._reusable = ReusableRows(root, base=base, fingerprint=manifest.fingerprint)
+        self._buffer: list[tuple[Chunk, NDArray[np.float32], bytes | None]] = []
+        self._reusable = ReusableRows(root, base=base, fingerprint=manifest.fingerprint, codec=token_codec)
 
     @classmethod
     @contextmanager
-    def open(
+    def open(  # noqa: PLR0913  (a public door: every argument is a named choice)
         cls, root: Path | str, *, fingerprint: Fingerprint, chunking: ChunkingConfig, roots: Sequence[Root] = (),
         indexing: IndexingConfig | None = None, spec: IndexSpec | None = None, encode: Encode | None = None,
-        rebuild: bool = False,
+        rebuild: bool = False, token_codec: str = "",
     ) -> Iterator[Self]:  # fmt: skip
         """Take the lock and open the newest version for writing, creating the index when there is none.
 
@@ -90,6 +90,7 @@ class CollectionWriter:
             encode: Queries to unit vectors, to calibrate an approximate index with; None to do with those of the last
                 version.
             rebuild: Start from nothing; the old versions stay readable until they are swept.
+            token_codec: The identity of what makes the codes that will be added; "" when there will be none.
 
         Raises:
             IndexLocked: Another process is writing.
@@ -122,7 +123,7 @@ class CollectionWriter:
                 index=spec or (base.manifest.index if base else IndexSpec()),
                 task=base.manifest.task if base else None,
             )
-            yield cls(root, base, manifest, indexing or IndexingConfig(), encode)
+            yield cls(root, base, manifest, indexing or IndexingConfig(), encode, token_codec)
 
     @property
     def sources(self) -> SourceTable:
@@ -165,16 +166,26 @@ class CollectionWriter:
         """Vectors already computed for chunks of these hashes, in live, deleted or unfinished rows alike."""
         return self._reusable.find(hashes)
 
-    def add(self, chunks: Sequence[Chunk], rows: NDArray[np.float32]) -> None:
+    def reusable_codes(self, hashes: Items[str]) -> dict[str, bytes]:
+        """Codes that this writer's codec made before for chunks of these hashes, in rows as of `reusable_vectors`."""
+        return self._reusable.codes(hashes)
+
+    def add(
+        self, chunks: Sequence[Chunk], rows: NDArray[np.float32], codes: Sequence[bytes | None] | None = None
+    ) -> None:
         """Add chunks with their unit vectors. Every full shard is on the disk when this returns.
 
         Rows of a source count once `record_source` says that there are so many of them, before or after; then they
         replace all its earlier rows.
 
-        Shape: rows (N, D).
+        Args:
+            chunks: N chunks.
+            rows: Their vectors. Shape: (N, D).
+            codes: The codes of each one's token states, None for one without; by default none has any.
 
         Raises:
-            InvalidConfig: Rows of another shape, or not finite and of unit length.
+            InvalidConfig: Rows of another shape, or not finite and of unit length; codes for another number of
+                chunks, or of a writer that was opened without a codec.
             StorageFull: The disk is full; what was added is kept in memory.
         """
         if rows.shape != (len(chunks), self._manifest.fingerprint.dim):
@@ -182,8 +193,10 @@ class CollectionWriter:
                 f"rows have shape {rows.shape}; expected {(len(chunks), self._manifest.fingerprint.dim)}"
             )
         check_vectors(rows, names=[chunk.source for chunk in chunks])
+        codes = [None] * len(chunks) if codes is None else codes
+        check_codes(codes, count=len(chunks), codec=self._codec)
         start = self._rows()
-        self._buffer.extend(zip(chunks, rows, strict=True))
+        self._buffer.extend(zip(chunks, rows, codes, strict=True))
         # Only now: a row nobody owns does not count, an owned one must be there.
         for source, group in groupby(chunk.source for chunk in chunks):
             end = start + len(list(group))
@@ -242,13 +255,15 @@ class CollectionWriter:
         part = self._buffer[:rows]
         file = write_shard(
             self.root / layout.SHARDS,
-            [chunk for chunk, _ in part],
-            np.stack([row for _, row in part]),
+            [chunk for chunk, _, _ in part],
+            np.stack([row for _, row, _ in part]),
             fingerprint=self._manifest.fingerprint,
             chunking=self._manifest.chunking,
+            codes=[code for _, _, code in part],
+            codec=self._codec,
         )
         self._added, self._buffer = [*self._added, entry_of(self.root, file)], self._buffer[rows:]
-        self._reusable.add(file.path, [chunk.hash for chunk, _ in part])
+        self._reusable.add(file.path, [chunk.hash for chunk, _, _ in part], codec=self._codec)
 
     def _changed(self, outcome: Outcome) -> bool:
         return (
@@ -336,9 +351,10 @@ class CollectionWriter:
                 mask &= np.fromiter((row is None or not replaced[row] for row in rows), dtype=np.bool_)
         return mask
 
-    def _write_rows(self, table: pa.Table) -> ShardEntry:
+    def _write_rows(self, table: pa.Table, codec: str) -> ShardEntry:
         made, cut = self._manifest.fingerprint, self._manifest.chunking
-        return entry_of(self.root, write_table(self.root / layout.SHARDS, table, fingerprint=made, chunking=cut))
+        file = write_table(self.root / layout.SHARDS, table, fingerprint=made, chunking=cut, codec=codec)
+        return entry_of(self.root, file)
 
     def _write_deletes(self, deletes: Deletes) -> FileEntry | None:
         if not deletes:
