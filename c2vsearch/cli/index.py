@@ -139,6 +139,14 @@ def index(
         str | None,
         typer.Option(metavar="KIND", help="A FAISS factory string, e.g. IVF1024,SQ8; '' chooses by measure."),
     ] = None,
+    token_codes: Annotated[
+        bool | None,
+        typer.Option(
+            "--token-codes/--no-token-codes",
+            help="Store what reranking reads, about 1.5 kB a chunk; so by default, for models that have it.",
+            show_default=False,
+        ),
+    ] = None,
     add: Annotated[bool, typer.Option("--add", help="Make an index of other directories one of DIR as well.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and about how long it would take.")
@@ -180,7 +188,7 @@ def index(
         chunking=chunk_sizes(max_tokens, overlap_tokens), task=task_of_index(task, instruction),
         spec=given(
             target_recall=target_recall, max_memory_bytes=size_of(max_memory, "--max-memory"),
-            max_latency_ms=max_latency_ms, factory=factory,
+            max_latency_ms=max_latency_ms, factory=factory, token_codes=token_codes,
         ),
     )  # fmt: skip
     if dry_run and as_json:
@@ -260,8 +268,8 @@ class Run:
 
         return plan_index(
             self.roots, index=self.index, encoder=self.model, encoding=self.encoding, walking=self.walking,
-            reading=self.reading, chunking=self.chunking, metadata=self.metadata, task=self.task, add=self.add,
-            rebuild=self.rebuild,
+            reading=self.reading, chunking=self.chunking, metadata=self.metadata, spec=self.spec, task=self.task,
+            add=self.add, rebuild=self.rebuild,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Fingerprint
@@ -81,3 +81,29 @@ class TokenEncoder(Protocol):
 
     def encode_document_tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """Unit rows for the tokens of each document. Shape: N arrays (T_i, K)."""
+
+
+@runtime_checkable
+class TokenCoder(Protocol):
+    """An encoder that writes the token states of documents as a few bytes, to be read again without the encoder."""
+
+    @property
+    def token_codec(self) -> Any:  # a codec, of which only the string ``identity`` is asked here
+        """What writes and reads them; None where this model has none."""
+
+    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[bytes]]:
+        """What `Encoder.encode_documents` gives, and the codes of each text, in one pass; also of no texts.
+
+        Shape: rows (N, D), and N codes.
+        """
+
+
+def codec_identity(encoder: Encoder) -> str:
+    """What the codes of an encoder are known by; "" for one that makes none.
+
+    >>> from c2vsearch.encoder import HashEncoder
+    >>> codec_identity(HashEncoder())
+    ''
+    """
+    codec = encoder.token_codec if isinstance(encoder, TokenCoder) else None
+    return str(codec.identity) if codec is not None else ""

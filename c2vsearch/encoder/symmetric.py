@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from c2vsearch.encoder.protocol import Encoder, Instructed
+from c2vsearch.encoder.protocol import Encoder, Instructed, TokenCoder
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Fingerprint
 from c2vsearch.task import Task
@@ -50,6 +50,23 @@ class SymmetricEncoder:
     def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape: (N, D)."""
         return self.encode_queries(texts)
+
+    @property
+    def token_codec(self) -> Any:
+        """That of the encoder."""
+        return self._encoder.token_codec if isinstance(self._encoder, TokenCoder) else None
+
+    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[bytes]]:
+        """Shape: rows (N, D), and N codes. Two passes: token states know no instruction, the rows do.
+
+        Raises:
+            InvalidConfig: The encoder makes no codes.
+        """
+        if not isinstance(self._encoder, TokenCoder):
+            raise InvalidConfig(
+                f"the model {self._encoder.fingerprint.name} makes no token codes; expected one that does"
+            )
+        return self.encode_documents(texts), self._encoder.encode_documents_with_codes(texts)[1]
 
 
 def for_task(encoder: Encoder, task: Task | None) -> Encoder:

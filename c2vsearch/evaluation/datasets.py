@@ -14,6 +14,7 @@ from c2vsearch.collection import CollectionWriter, SourceState
 from c2vsearch.config import ChunkingConfig
 from c2vsearch.embed import embed_chunks
 from c2vsearch.encoder import Encoder
+from c2vsearch.encoder.protocol import codec_identity
 from c2vsearch.encoder.symmetric import for_task
 from c2vsearch.errors import InvalidConfig, InvalidDataset
 from c2vsearch.records import Chunk, Document
@@ -129,7 +130,10 @@ def index_documents(
     if settings.max_tokens > encoder.max_tokens:
         name = encoder.fingerprint.name
         raise InvalidConfig(f"max_tokens is {settings.max_tokens}; the model {name} reads at most {encoder.max_tokens}")
-    with CollectionWriter.open(place, fingerprint=encoder.fingerprint, chunking=settings, rebuild=True) as writer:
+    codec = codec_identity(encoder)
+    with CollectionWriter.open(
+        place, fingerprint=encoder.fingerprint, chunking=settings, rebuild=True, token_codec=codec
+    ) as writer:
         writer.set_task(task)
         pending: list[Chunk] = []
         for number, given in enumerate(documents, start=1):
@@ -149,7 +153,8 @@ def index_documents(
 
 def _store(writer: CollectionWriter, chunks: list[Chunk], encoder: Encoder) -> None:
     if chunks:
-        writer.add(chunks, embed_chunks(chunks, encoder=encoder, reuse=lambda hashes: {}).rows)
+        embedded = embed_chunks(chunks, encoder=encoder, reuse=lambda hashes: {}, codes=True)
+        writer.add(chunks, embedded.rows, embedded.codes)
 
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:

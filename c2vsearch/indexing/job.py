@@ -16,6 +16,7 @@ from c2vsearch.collection.roots import Root, free_label, joined
 from c2vsearch.collection.writer import refuse_mismatch
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexSpec, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
+from c2vsearch.encoder.protocol import codec_identity
 from c2vsearch.encoder.symmetric import for_task
 from c2vsearch.errors import IndexNotFound, InvalidConfig, SourceNotFound
 from c2vsearch.index.candidates import cagra_degree, empty_index
@@ -60,6 +61,11 @@ class Job:
     def entries(self) -> int:
         """How many files the walk found."""
         return sum(len(part.files) + len(part.refused) for part in self.parts)
+
+    @property
+    def token_codec(self) -> str:
+        """The identity of what makes the codes that are stored; "" where none are wanted, or the model makes none."""
+        return codec_identity(self.encoder) if self.spec.token_codes else ""
 
     def cutter(self, part: Part, known: Mapping[str, SourceState], *, workers: Workers) -> Cutter:
         """Reads and cuts the files of a part; one whose bytes are those of ``known`` is not cut."""

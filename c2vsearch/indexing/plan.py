@@ -18,7 +18,7 @@ from c2vsearch.encoder import Encoder
 from c2vsearch.errors import IndexNotFound
 from c2vsearch.indexing.accounting import missing_root, state_of, verdict
 from c2vsearch.indexing.changes import Changes
-from c2vsearch.indexing.job import Job, Reading, Roots, Walking, prepare
+from c2vsearch.indexing.job import Job, Reading, Roots, Spec, Walking, prepare
 from c2vsearch.indexing.part import Part
 from c2vsearch.indexing.reading import CutFile, ahead
 from c2vsearch.indexing.report import counts
@@ -33,6 +33,8 @@ from c2vsearch.task import Task
 SAMPLE_CHUNKS = 48
 # A chunk beside its text and its vector: ids, offsets, and its place in the files.
 ROW_BYTES = 60
+# Codes of a token's state, where they are stored.
+CODE_BYTES = 24
 # Of a byte of text, compressed, with its words in the keyword index: 0.4 to 1.0 on samples, more in small indexes.
 TEXT_SHARE = 0.7
 
@@ -61,8 +63,8 @@ class IndexPlan:
 def plan_index(  # noqa: PLR0913  (the same choices as the run)
     roots: Roots, *, index: Path | str | None = None, encoder: Encoder | str | Path | None = None,
     encoding: EncodingConfig | None = None, walking: Walking | None = None, reading: Reading | None = None,
-    chunking: ChunkingConfig | None = None, metadata: Path | str | None = None, task: Task | str | None = None,
-    add: bool = False, rebuild: bool = False,
+    chunking: ChunkingConfig | None = None, metadata: Path | str | None = None, spec: Spec | None = None,
+    task: Task | str | None = None, add: bool = False, rebuild: bool = False,
 ) -> IndexPlan:  # fmt: skip
     r"""What `index_directory` would do with the same arguments. Counts are exact; time and disk are estimated.
 
@@ -81,7 +83,7 @@ def plan_index(  # noqa: PLR0913  (the same choices as the run)
     """
     job = prepare(
         roots, index=index, encoder=encoder, encoding=encoding, walking=walking, reading=reading, chunking=chunking,
-        metadata=metadata, spec=None, task=task, add=add, rebuild=rebuild,
+        metadata=metadata, spec=spec, task=task, add=add, rebuild=rebuild,
     )  # fmt: skip
     base = None if rebuild else _base(job)
     changes = Changes(base.manifest if base else None, job)
@@ -159,16 +161,18 @@ class _Survey:
         self.reports.add(report, *cut.refused)
         self.taken[report.source] = state_of(cut, report)
         self.chunks += report.chunks
-        dim = self.job.encoder.fingerprint.dim
         for chunk in cut.chunks:
-            # Vectors are kept twice, in the shard and in the segment.
-            self.size_bytes += (
-                2 * 2 * dim + ROW_BYTES + int(TEXT_SHARE * len(chunk.text.encode("utf-8", "surrogatepass")))
-            )
+            self.size_bytes += self._row_bytes(chunk)
             if chunk.hash not in self.known and chunk.hash not in self.fresh:
                 self.fresh.add(chunk.hash)
                 self.tokens += chunk.tokens
                 self._sample(chunk)
+
+    def _row_bytes(self, chunk: Chunk) -> int:
+        # Vectors are kept twice, in the shard and in the segment.
+        fixed = 2 * 2 * self.job.encoder.fingerprint.dim + ROW_BYTES
+        codes = CODE_BYTES * chunk.tokens if self.job.token_codec else 0
+        return fixed + codes + int(TEXT_SHARE * len(chunk.text.encode("utf-8", "surrogatepass")))
 
     def _sample(self, chunk: Chunk) -> None:
         """Spread over all of them: each time there are twice as many as wanted, every second one goes."""

@@ -82,6 +82,7 @@ def index_directory(  # noqa: PLR0913  (a public door: every argument is a named
     with CollectionWriter.open(
         job.index, fingerprint=job.encoder.fingerprint, chunking=job.chunking, roots=job.roots, indexing=indexing,
         spec=job.spec, encode=job.encoder.encode_queries, rebuild=rebuild,
+        token_codec=job.token_codec,
     ) as writer:  # fmt: skip
         writer.set_task(job.task)
         return _Sync(job, writer, on_progress).run()
@@ -134,7 +135,10 @@ class _Sync:
 
     def _store(self, batch: list[CutFile]) -> None:
         chunks = [chunk for cut in batch for chunk in cut.chunks]
-        embedded = embed_chunks(chunks, encoder=self._job.encoder, reuse=self._writer.reusable_vectors)
+        embedded = embed_chunks(
+            chunks, encoder=self._job.encoder, reuse=self._writer.reusable_vectors,
+            reuse_codes=self._writer.reusable_codes, codes=bool(self._job.token_codec),
+        )  # fmt: skip
         self._encoded += embedded.encoded
         self._reused += embedded.reused
         self._tokens += embedded.tokens
@@ -142,7 +146,8 @@ class _Sync:
         for cut in batch:
             report = verdict(cut, self._before.get(cut.file.source))
             if report.status in {"added", "updated"}:
-                self._writer.add(cut.chunks, embedded.rows[position : position + len(cut.chunks)])
+                inside = slice(position, position + len(cut.chunks))
+                self._writer.add(cut.chunks, embedded.rows[inside], embedded.codes[inside])
             self._settle(report, state_of(cut, report))
             self._reports.add(*cut.refused)
             position += len(cut.chunks)
