@@ -129,6 +129,19 @@ def test_shorter_embeddings_are_recorded_and_followed(home: Path) -> None:
     assert "(32 dimensions); this run uses" in refused.stderr
 
 
+def test_that_no_codes_are_wanted_is_recorded(home: Path) -> None:
+    def wanted() -> bool:
+        facts = json.loads(run("status", "--index", "bare", "--json", cwd=home).stdout)
+        return bool(facts["searched"]["spec"]["token_codes"])
+
+    told = []
+    for option in (["--no-token-codes"], [], ["--token-codes"]):
+        done = run("index", "docs", "--index", "bare", "--model", "hash", *option, cwd=home)
+        assert done.returncode == 0, done.stderr
+        told.append(wanted())
+    assert told == [False, False, True]
+
+
 def test_nothing_found_as_json_is_an_empty_array(home: Path) -> None:
     done = run("query", "zebra", "--mode", "bm25", "--json", cwd=home)
     assert (done.returncode, json.loads(done.stdout)) == (1, [])

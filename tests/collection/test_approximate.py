@@ -226,6 +226,16 @@ def test_another_wish_makes_another_index_of_the_same_rows(tmp_path: Path) -> No
     check(tmp_path / "i", model())
 
 
+def test_what_else_is_stored_is_no_reason_to_build_again(tmp_path: Path) -> None:
+    build(tmp_path / "i", model())
+    first = Collection.open(tmp_path / "i").manifest
+    build(tmp_path / "i", model(), spec=dataclasses.replace(SPEC, token_codes=False), ask=False)
+    second = Collection.open(tmp_path / "i").manifest
+    assert (second.version, second.index.token_codes) == (first.version + 1, False)
+    assert second.vectors == first.vectors
+    check(tmp_path / "i", model())
+
+
 def test_without_a_model_rows_are_asked_alone(tmp_path: Path) -> None:
     build(tmp_path / "i", model(), ask=False)
     [segment] = Collection.open(tmp_path / "i").manifest.vectors

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from c2vsearch.collection import Collection
-from tests.collection.builder import ENCODER, Model, chunks_of, put, writer
+from c2vsearch.records import Chunk
+from tests.coding import code_of
+from tests.collection.builder import ENCODER, Model, chunks_of, put, state, writer
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "storage-format.md"
 
@@ -29,17 +31,19 @@ deleted = set()
 if manifest["deletes"]:
     table = pq.read_table(root / manifest["deletes"]["name"])
     deleted = set(zip(table["shard"].to_pylist(), table["row"].to_pylist()))
-rows, vectors = [], []
+rows, vectors, codes = [], [], []
 for shard in manifest["shards"]:
     table = pq.read_table(root / shard["name"], partitioning=None)
     live = [row for row in range(table.num_rows) if (shard["name"], row) not in deleted]
     table = table.take(live)
-    rows += table.drop_columns(["embedding"]).to_pylist()
+    stored = table["token_codes"].to_pylist() if "token_codes" in table.column_names else [None] * len(live)
+    codes += [None if code is None else code.hex() for code in stored]
+    rows += table.drop_columns([name for name in ("embedding", "token_codes") if name in table.column_names]).to_pylist()
     vectors += [np.array(row, dtype=np.float16).tolist() for row in table["embedding"].to_pylist()]
 sources = {}
 for record in pq.read_table(root / manifest["sources"]["name"]).to_pylist():
     sources[record["source"]] = record["chunks"]
-json.dump([rows, vectors, sources, manifest["counts"]["chunks"], [m for m in sys.modules if "c2vsearch" in m]], sys.stdout)
+json.dump([rows, vectors, codes, sources, manifest["counts"]["chunks"], [m for m in sys.modules if "c2vsearch" in m]], sys.stdout)
 """
 
 
@@ -48,16 +52,25 @@ def model() -> Model:
     return {name: chunks_of(name, 5, seed=n) for n, name in enumerate(["a.md", "caf\u00e9 100%.md", "c.md", "d.md"])}
 
 
+def coded(chunk: Chunk) -> bytes | None:
+    """The codes of a chunk; two files have none, so that some shards have the column and others do not."""
+    return None if chunk.source in ("c.md", "d.md") else code_of(chunk.text)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
-    """Several versions, deleted rows, and a shard of a run that did not finish."""
+    """Several versions, deleted rows, shards with codes and without, and a shard of a run that did not finish."""
     root = tmp_path_factory.mktemp("built") / "i"
     with writer(root) as target:
         for name in ("gone.md", *model):
             put(target, chunks_of(name, 2 if name == "gone.md" else 6, seed=9))
         target.commit()
+    with writer(root, token_codec="words-1") as target:
         for name in model:
-            put(target, model[name])
+            chunks = model[name]
+            codes = [coded(chunk) for chunk in chunks]
+            target.add(chunks, ENCODER.encode_documents([chunk.text for chunk in chunks]), codes)
+            target.record_source(state(name, len(chunks)))
         put(target, chunks_of("gone.md", 2, seed=9))
         target.commit()
         target.remove_source("gone.md")
@@ -73,7 +86,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
 def test_pyarrow_alone_reads_every_live_chunk_and_its_vector(root: Path, model: Model) -> None:
     done = subprocess.run([sys.executable, "-I", "-c", PYARROW, str(root)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    rows, vectors, sources, counted, ours = json.loads(done.stdout)
+    rows, vectors, codes, sources, counted, ours = json.loads(done.stdout)
     assert ours == []
     chunks = {chunk.id: chunk for each in model.values() for chunk in each}
     assert counted == len(rows) == len(chunks)
@@ -81,7 +94,7 @@ def test_pyarrow_alone_reads_every_live_chunk_and_its_vector(root: Path, model: 
     assert sources == {stored[name]: len(each) for name, each in model.items()}
     assert {row["chunk_id"] for row in rows} == set(chunks)
     by_text = {(stored[chunk.source], chunk.start): chunk for chunk in chunks.values()}
-    for row, vector in zip(rows, vectors, strict=True):
+    for row, vector, code in zip(rows, vectors, codes, strict=True):
         chunk = by_text.pop((row["source"], row["start"]))
         assert (row["text"], row["end"], row["page"], row["tokens"]) == (
             chunk.text,
@@ -91,6 +104,9 @@ def test_pyarrow_alone_reads_every_live_chunk_and_its_vector(root: Path, model: 
         )
         expected = ENCODER.encode_documents([chunk.text])[0].astype(np.float16)
         np.testing.assert_array_equal(np.array(vector, dtype=np.float16), expected)
+        wanted = coded(chunk)
+        assert code == (None if wanted is None else wanted.hex())
+    assert 0 < sum(code is None for code in codes) < len(codes)
     assert not by_text
 
 
