@@ -33,6 +33,8 @@ class ReusableRows:
         self._root, self._base, self._fingerprint, self._codec = root, base, fingerprint, codec
         # Not one index: the shard that gives the vector of a hash may be older than codes, and another have them.
         self._vectors, self._codes = HashIndex(), HashIndex()
+        shards = base.manifest.shards if base else ()
+        self._named = {Path(entry.name).name: number for number, entry in enumerate(shards)}
         self._known: set[str] = set()
         self._open: dict[Path, Shard] = {}
         self._filled = False
@@ -81,27 +83,27 @@ class ReusableRows:
 
     def _fill(self) -> None:
         self._filled = True
-        named = {entry.name: number for number, entry in enumerate(self._base.manifest.shards)} if self._base else {}
         skip = self._known | _named_elsewhere(self._root, self._base)
         for path in sorted((self._root / layout.SHARDS).glob(f"[0-9a-f]*{SHARD_SUFFIX}")):
             if path.name in skip:
                 continue
             try:
-                number = named.get(f"{layout.SHARDS}/{path.name}")
-                if self._base is not None and number is not None:
-                    shard = self._base.shard(number)
-                else:
-                    shard = Shard(path)  # no manifest vouches for it; its name does
+                shard = self._opened(path)
                 if shard.fingerprint == self._fingerprint:
                     self.add(path, shard.column("hash"), codec=shard.token_codec)
             except (C2VSearchError, OSError):
                 continue
 
+    def _opened(self, path: Path) -> Shard:
+        if self._base is not None and path.name in self._named:
+            return self._base.shard(self._named[path.name])  # a few blocks of it are read, not all
+        return Shard(path)  # no manifest vouches for it; its name does
+
     def _shard(self, path: Path) -> Shard:
         if path not in self._open:
             while len(self._open) >= _OPEN:
                 self._open.pop(next(iter(self._open)))
-            self._open[path] = Shard(path)
+            self._open[path] = self._opened(path)
         return self._open[path]
 
 
