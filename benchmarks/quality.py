@@ -5,7 +5,7 @@
 Every set, in BEIR layout and not part of the project, is indexed through the library, a document as one chunk; the
 sample corpora are cut as usual. Differences to the default are tested in pairs of queries, with Holm's correction over
 the rows of a set. Queries are timed one at a time, the kinds of search in turn; other tools in their own process
-(`quality_peers.py`; PYTHON has them installed). Reranking is measured on the first 100 queries of a set. ``--write``
+(`quality_peers.py`; PYTHON has them installed). ``--write``
 puts the tables into docs/quality.md.
 """
 
@@ -36,16 +36,16 @@ KINDS = {
     DEFAULT: SearchConfig(),
     "BM25": SearchConfig(mode="bm25"),
     "dense": SearchConfig(mode="dense"),
-    "RRF": SearchConfig(fusion="rrf"),
-    "min-max": SearchConfig(fusion="minmax"),
-    "z-score": SearchConfig(fusion="zscore"),
-    "hybrid, whole EOS half": SearchConfig(),
-    "hybrid, diversity 0.2": SearchConfig(diversity=0.2),
-    "hybrid, reranked": SearchConfig(rerank=True),
+    "not reranked": SearchConfig(rerank=False),
+    "RRF, not reranked": SearchConfig(fusion="rrf", rerank=False),
+    "min-max, not reranked": SearchConfig(fusion="minmax", rerank=False),
+    "z-score, not reranked": SearchConfig(fusion="zscore", rerank=False),
+    "reranked, 20 candidates": SearchConfig(rerank_candidates=20),
+    "whole EOS half": SearchConfig(),
+    "diversity 0.2": SearchConfig(diversity=0.2),
 }
-RERANKED, WHOLE = "hybrid, reranked", "hybrid, whole EOS half"
+WHOLE = "whole EOS half"
 CORPORA = ("handbook", "manual")
-FEW = 100  # queries of a set for what takes long
 TIMED = 40  # queries of a set
 CLEAR = 0.05
 PAGE = ROOT / "docs" / "quality.md"
@@ -115,10 +115,8 @@ def measured(retriever: Retriever, whole: Retriever, asked: Questions) -> dict[s
     """Every kind of search, a hundred documents deep."""
     found = {}
     for kind, config in KINDS.items():
-        queries = dict(list(asked.queries.items())[:FEW]) if kind == RERANKED else asked.queries
-        part = dataclasses.replace(asked, queries=queries)
-        run = run_with(whole if kind == WHOLE else retriever, queries, dataclasses.replace(config, k=100))
-        found[kind] = measure_run(kind, run, part, MEASURES)
+        run = run_with(whole if kind == WHOLE else retriever, asked.queries, dataclasses.replace(config, k=100))
+        found[kind] = measure_run(kind, run, asked, MEASURES)
     return found
 
 
@@ -147,26 +145,18 @@ def differences(values: Values) -> dict[str, dict[str, dict[str, float]]]:
     """Of each row to the default on each set: the difference of nDCG@10 and its adjusted p-value."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name, kinds in values.items():
-        others = [row for row in kinds if row not in (DEFAULT, RERANKED)]
+        others = [row for row in kinds if row != DEFAULT]
         compared = compare_all([kinds[DEFAULT], *(kinds[row] for row in others)], "nDCG@10")
-        head = first_of(kinds[DEFAULT], len(kinds[RERANKED].queries))
-        compared += compare_all([head, kinds[RERANKED]], "nDCG@10")
-        for row, each in zip([*others, RERANKED], compared, strict=True):
+        for row, each in zip(others, compared, strict=True):
             found.setdefault(row, {})[name] = {"difference": round(-each.difference, 4), "p": round(each.adjusted, 4)}
     return found
-
-
-def first_of(evaluation: Evaluation, count: int) -> Evaluation:
-    """The same for the first queries alone."""
-    values = {measure: numbers[:count] for measure, numbers in evaluation.values.items()}
-    return dataclasses.replace(evaluation, queries=evaluation.queries[:count], values=values)
 
 
 def tables(summary: dict) -> str:
     """Both tables as Markdown."""
     lines = ["| search | nDCG@10 | R@100 | RR@10 | p50 ms | p99 ms |", "|---|---|---|---|---|---|"]
     for row, found in summary["rows"].items():
-        cells = [f"{found['mean'][m]:.4f}" for m in MEASURES] if row != RERANKED else [mean_gain(summary), "", ""]
+        cells = [f"{found['mean'][m]:.4f}" for m in MEASURES]
         shown = f"**{row}**" if row == DEFAULT else row
         lines.append(f"| {shown} | {' | '.join(cells)} | {found['ms']['p50']:.1f} | {found['ms']['p99']:.1f} |")
     names = [*summary["sets"], *CORPORA]
@@ -181,15 +171,7 @@ def cell(summary: dict, row: str, name: str) -> str:
     each = summary["clear"].get(row, {}).get(name)
     value = summary["rows"][row]["nDCG@10"].get(name)
     mark = "" if not each or each["p"] >= CLEAR else (" ▲" if each["difference"] > 0 else " ▼")
-    if value is None:
-        return ""
-    return f"{each['difference']:+.3f}{mark}" if row == RERANKED and each else f"{value:.3f}{mark}"
-
-
-def mean_gain(summary: dict) -> str:
-    """What reranking adds on the queries it was measured on."""
-    gains = [summary["clear"][RERANKED][name]["difference"] for name in summary["sets"]]
-    return f"{float(np.mean(gains)):+.4f}"
+    return "" if value is None else f"{value:.3f}{mark}"
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python benchmarks/search_latency.py [--chunks 100000] [--index DIR]
 
 Chunks are paragraphs of the sample corpora with their words in another order, about 60 to 120 words each; questions
-are those of the sample corpora, encoded by the model. The rows of the chunks are sums of a drawn vector for each word:
-a search costs what it costs with the model's own, which would take hours to compute. The kinds of search are timed in
-turn.
+are those of the sample corpora, encoded by the model. The rows of the chunks are sums of a drawn vector for each word,
+and the codes of their tokens are drawn: a search costs what it costs with the model's own, which would take hours to
+compute. The kinds of search are timed in turn.
 """
 
 from __future__ import annotations
@@ -26,24 +26,34 @@ from c2vsearch.collection.layout import versions
 from c2vsearch.config import SearchConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.evaluation import CorpusDocument, index_documents, read_questions
+from c2vsearch.model.token_codec import TOKENS_CODED
+from c2vsearch.search import LateInteraction
 
 KINDS = {
-    "hybrid": SearchConfig(),
+    "hybrid": SearchConfig(rerank=False),
     "bm25": SearchConfig(mode="bm25"),
     "dense": SearchConfig(mode="dense"),
-    "reranked, 20": SearchConfig(rerank=True, rerank_candidates=20),
-    "reranked, 50": SearchConfig(rerank=True, rerank_candidates=50),
-    "reranked, 50 within 200 ms": SearchConfig(rerank=True, rerank_candidates=50, rerank_budget_ms=200),
+    "reranked, 20": SearchConfig(rerank_candidates=20),
+    "reranked, 50": SearchConfig(rerank_candidates=50),
+}
+# By candidates that are encoded again, as in an index without codes.
+AGAIN = {
+    "encoded again, 20": SearchConfig(rerank=True, rerank_candidates=20),
+    "encoded again, 50": SearchConfig(rerank=True, rerank_candidates=50),
+    "encoded again, 50 within 200 ms": SearchConfig(rerank=True, rerank_candidates=50, rerank_budget_ms=200),
 }
 ROUNDS = 3
+FEW = 40  # questions for what takes long
 
 
 class Drawn:
-    """The default model, but for the rows of documents."""
+    """The default model, but for the rows and codes of documents."""
 
     def __init__(self) -> None:
         self._model = load_encoder()
         self._words = HashEncoder(dim=self._model.fingerprint.dim)
+        self._generator = np.random.default_rng(5)
+        self.token_codec = self._model.token_codec
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._model, name)
@@ -51,6 +61,12 @@ class Drawn:
     def encode_documents(self, texts: Sequence[str]) -> np.ndarray:
         """Sums of drawn vectors, of unit length. Shape: (N, D)."""
         return self._words.encode_documents(texts)
+
+    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[np.ndarray, list[bytes]]:
+        """The same, and drawn codes of as many tokens as there are."""
+        parts = self.token_codec.parts
+        counts = [min(TOKENS_CODED, 2 + len(self._model.tokenizer.token_spans(text))) for text in texts]
+        return self.encode_documents(texts), [self._generator.bytes(parts * count) for count in counts]
 
 
 def documents(count: int) -> Iterator[CorpusDocument]:
@@ -74,7 +90,13 @@ def main() -> None:
         if not versions(index):
             index_documents(documents(args.chunks), index, encoder=encoder)
         with Retriever.open(index, encoder=encoder) as retriever:
-            times = timed(retriever, [text for name in ("handbook", "manual") for text in questions(name)])
+            queries = [text for name in ("handbook", "manual") for text in questions(name)]
+            times = timed(retriever, queries, KINDS, rounds=ROUNDS)
+            # Without codes of this codec nothing that is stored is of use.
+            plain = Retriever(
+                retriever.collection, encoder, reranker=LateInteraction(encoder, tokenizer=encoder.tokenizer)
+            )
+            times |= timed(plain, queries[:FEW], AGAIN, rounds=1)
             segments = [entry.kind for entry in retriever.collection.manifest.vectors]
     found = {"chunks": args.chunks, "segments": segments, "queries": len(times["hybrid"]), "ms": spread(times)}
     report("search_latency", found)
@@ -86,12 +108,14 @@ def questions(name: str) -> list[str]:
     return list(read_questions(folder / "queries.jsonl", folder / "qrels" / "test.tsv").queries.values())
 
 
-def timed(retriever: Retriever, queries: list[str]) -> dict[str, list[float]]:
+def timed(
+    retriever: Retriever, queries: list[str], kinds: dict[str, SearchConfig], *, rounds: int
+) -> dict[str, list[float]]:
     """Milliseconds of whole searches for ten hits, after one round to warm up."""
-    times: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for turn in range(ROUNDS + 1):
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for turn in range(rounds + 1):
         for query in queries:
-            for kind, config in KINDS.items():
+            for kind, config in kinds.items():
                 began = time.perf_counter()
                 retriever.search_with(query, config)
                 if turn:

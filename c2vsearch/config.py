@@ -18,7 +18,7 @@ Fusion = Literal["weighted", "rrf", "minmax", "zscore"]
 FUSIONS = ("weighted", "rrf", "minmax", "zscore")
 GroupBy = Literal["", "file"]
 Highlight = Literal["words", "states", "auto"]
-Rerank = bool | Literal["auto"]
+Rerank = bool | Literal["auto", "stored"]
 HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
 
 Precision = Literal["auto", "int8", "fp32", "bf16"]
@@ -222,8 +222,9 @@ class SearchConfig:
     evaluation sets together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
 
     With ``rerank`` the first ``rerank_candidates`` are looked at again, or as many of them as fit ``rerank_budget_ms``;
-    "auto" goes on without, and warns, where that cannot be done. ``rerank_weight`` is the share of the second look in a
-    reranked score; None leaves it to the reranker.
+    "auto" goes on without, and warns, where that cannot be done. "stored" does it by late interaction in hybrid search
+    where the index has the token codes of all of them, which takes a few milliseconds, and not otherwise.
+    ``rerank_weight`` is the share of the second look in a reranked score; None leaves it to the reranker.
 
     ``fusion`` makes one list of two: "weighted" (the default), or "rrf", "minmax" or "zscore", for comparison.
     Hits below ``min_score``, a relevance from 0 to 1, are left out.
@@ -245,7 +246,7 @@ class SearchConfig:
     k: int = 10
     candidates: int = 100
     mode: Mode = "hybrid"
-    rerank: Rerank = False
+    rerank: Rerank = "stored"
     rerank_candidates: int = 20
     rerank_budget_ms: float | None = None
     lexical_weight: float = 0.17
@@ -268,7 +269,10 @@ class SearchConfig:
         _expect(self.k >= 1, f"k is {self.k}; expected at least 1")
         _expect(self.candidates >= 1, f"candidates is {self.candidates}; expected at least 1")
         _expect(self.mode in ("hybrid", "dense", "bm25"), f"mode is {self.mode!r}; expected hybrid, dense or bm25")
-        _expect(self.rerank in (True, False, "auto"), f"rerank is {self.rerank!r}; expected True, False or 'auto'")
+        _expect(
+            self.rerank in (True, False, "auto", "stored"),
+            f"rerank is {self.rerank!r}; expected True, False, 'auto' or 'stored'",
+        )
         _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
         budget = self.rerank_budget_ms
         _expect(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from c2vsearch.collection import Collection
 from c2vsearch.collection.manifest import describe_fingerprint
 from c2vsearch.config import Rerank, SearchConfig
-from c2vsearch.encoder import Encoder, Profiled, TokenEncoder, load_encoder
+from c2vsearch.encoder import Encoder, Profiled, TokenCoder, TokenEncoder, load_encoder
 from c2vsearch.encoder.symmetric import for_task, made_for
 from c2vsearch.errors import (
     C2VSearchError,
@@ -28,7 +28,7 @@ from c2vsearch.records import Mode
 from c2vsearch.rerankers import load_reranker
 from c2vsearch.search.highlight import Highlighter, best_sentences
 from c2vsearch.search.pipeline import PLAIN
-from c2vsearch.search.rerank import LateInteraction, Reranker
+from c2vsearch.search.rerank import CodedInteraction, LateInteraction, Reranker
 from c2vsearch.search.token_match import TokenMatch
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Inference:
 
     def looked_at(self, config: SearchConfig, found: Callable[[Reranker | None], Found]) -> Found:
         """What is found with the reranker that is asked for; with "auto" without, where it cannot be had or fails."""
-        reranker = self._second_look(config.rerank)
+        reranker = self._stored_look(config) if config.rerank == "stored" else self._second_look(config.rerank)
         try:
             return found(reranker)
         except (CorruptFile, OutOfDeviceMemory) as error:
@@ -119,6 +119,12 @@ class Inference:
                 raise
             _say_not_reranked(error)
             return found(None)
+
+    def _stored_look(self, config: SearchConfig) -> Reranker | None:
+        """Late interaction with codes that the index has; it costs next to nothing, so it is done where it can be."""
+        if config.mode != "hybrid" or self._given_reranker != LATE_INTERACTION:
+            return None
+        return self._reranker if _codes_tokens(self.encoder) else None
 
     def _second_look(self, rerank: Rerank) -> Reranker | None:
         """The reranker, where one is asked for and, with "auto", can be had."""
@@ -171,6 +177,8 @@ class Inference:
             raise
 
     def _late_interaction(self) -> Reranker:
+        if isinstance(self.encoder, TokenCoder) and self.encoder.token_codec is not None:
+            return CodedInteraction(self.encoder)
         if not isinstance(self.encoder, TokenEncoder):
             raise InvalidConfig(
                 f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without "
@@ -182,6 +190,10 @@ class Inference:
         """Let go of the models."""
         self.__dict__.pop("encoder", None)
         self.__dict__.pop("_reranker", None)
+
+
+def _codes_tokens(encoder: Encoder) -> bool:
+    return isinstance(encoder, TokenCoder) and encoder.token_codec is not None
 
 
 def _say_not_reranked(error: C2VSearchError) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,12 +16,24 @@ def code_of(text: str, *, identity: str = "words-1") -> bytes:
     return b"".join(hashlib.blake2b(f"{identity} {word}".encode(), digest_size=24).digest() for word in words)
 
 
+class WordCodec:
+    """The more words a text has, the better."""
+
+    parts = 24
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
+
+    def similarities(self, query: np.ndarray, codes: Sequence[bytes]) -> list[float]:
+        return [len(each) / self.parts / (1 + len(query)) for each in codes]
+
+
 class CodingEncoder(HashEncoder):
     """Counts the texts it encoded with codes, and those without. An ``identity`` of "" is a model without a codec."""
 
     def __init__(self, *, dim: int = 16, identity: str = "words-1", stop_after: int | None = None) -> None:
         super().__init__(dim=dim)
-        self.token_codec = SimpleNamespace(identity=identity) if identity else None
+        self.token_codec = WordCodec(identity) if identity else None
         self.coded: list[str] = []
         self.plain: list[str] = []
         self.stop_after = stop_after
@@ -37,6 +48,13 @@ class CodingEncoder(HashEncoder):
             raise KeyboardInterrupt
         self.coded += texts
         return super().encode_documents(texts), [code_of(text, identity=self.token_codec.identity) for text in texts]
+
+    def encode_token_codes(self, texts: Sequence[str]) -> list[bytes]:
+        assert self.token_codec is not None
+        return [code_of(text, identity=self.token_codec.identity) for text in texts]
+
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> np.ndarray:
+        return self.encode_queries(text.split())
 
     def query_prompt(self, instruction: str | None) -> str:
         """For tasks that instruct documents; the hash of words knows no difference."""

@@ -11,14 +11,15 @@ from typer.core import TyperCommand
 from c2vsearch.config import Rerank, SearchConfig
 from c2vsearch.errors import InvalidConfig
 
-CHOICES: dict[str, Rerank] = {"no": False, "yes": True, "auto": "auto"}
+CHOICES: dict[str, Rerank] = {"no": False, "yes": True, "auto": "auto", "stored": "stored"}
 
 RerankOption = Annotated[
     str | None,
     typer.Option(
-        "--rerank", metavar="[no|yes|auto]",
-        help="no, yes or auto: look at the best candidates again; alone it means yes. With auto, where that cannot be "
-        "done, a warning says so and hits are in the order of the first look.",
+        "--rerank", metavar="[no|yes|auto|stored]",
+        help="Look at the best candidates again; alone it means yes. With auto, where that cannot be done, a warning "
+        "says so and hits are in the order of the first look. With stored (default) it is done in hybrid search where "
+        "the index has the token codes of all of them, which takes a few milliseconds.",
     ),
 ]  # fmt: skip
 RerankerOption = Annotated[

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from c2vsearch.collection.open_shards import OpenShards
     from c2vsearch.collection.sources import SourceTable
     from c2vsearch.index.lexical import LexicalIndex
-    from c2vsearch.shards import Shard
+    from c2vsearch.shards import RecentTables, Shard
 
 # Up to so many keys the keyword index is asked for them alone; a key costs about as much as half a hit.
 FEW_KEYS = 10_000
@@ -335,8 +335,10 @@ class Collection:
     @cached_property
     def _shards(self) -> OpenShards:
         from c2vsearch.collection.open_shards import OpenShards
+        from c2vsearch.shards import RecentTables
 
-        return OpenShards(self._open_shard)
+        recent = RecentTables()
+        return OpenShards(lambda number: self._open_shard(number, recent))
 
     def close(self) -> None:
         """Let go of the files. What is asked for afterwards is opened again."""
@@ -354,13 +356,13 @@ class Collection:
     ) -> None:
         self.close()
 
-    def _open_shard(self, number: int) -> Shard:
+    def _open_shard(self, number: int, recent: RecentTables) -> Shard:
         from c2vsearch.shards import Shard
 
         entry = self.manifest.shards[number]
         path = self.root / entry.name
         try:
-            shard = Shard(path, size_bytes=entry.size_bytes, blocks=entry.blocks)
+            shard = Shard(path, size_bytes=entry.size_bytes, blocks=entry.blocks, recent=recent)
         except CorruptFile:
             self._refuse_swept()
             raise

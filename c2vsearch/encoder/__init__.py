@@ -2,6 +2,6 @@
 
 from c2vsearch.encoder.hashing import HashEncoder
 from c2vsearch.encoder.load import load_encoder
-from c2vsearch.encoder.protocol import Encoder, Profiled, TokenEncoder
+from c2vsearch.encoder.protocol import Encoder, Profiled, TokenCoder, TokenEncoder
 
-__all__ = ["Encoder", "HashEncoder", "Profiled", "TokenEncoder", "load_encoder"]
+__all__ = ["Encoder", "HashEncoder", "Profiled", "TokenCoder", "TokenEncoder", "load_encoder"]

@@ -21,6 +21,7 @@ from c2vsearch.errors import DataError, InvalidConfig
 from c2vsearch.model import checkpoint
 from c2vsearch.model.profile import PROFILE_FILE
 from c2vsearch.model.spec import CONFIG_FILE, read_spec
+from c2vsearch.model.token_codec import CODEC_FILE
 from c2vsearch.model.tokens import TextTokenizer
 from c2vsearch.model.weights import WEIGHTS_FILE, parameter_count, stored_dtype
 from c2vsearch.optional import require
@@ -28,7 +29,7 @@ from c2vsearch.optional import require
 MAX_PARAMETERS = 1_000_000_000  # beyond it a CPU takes seconds a text, and a graph helps nobody
 GRAPH_TOLERANCE = 1e-4  # of a number of an embedding, float32 graph against torch on the same weights
 LEAST_COSINE = 0.95  # of an embedding to that of the model as it was
-CARRIED = (PROFILE_FILE, "README.md", "LICENSE", "modules.json", "config_sentence_transformers.json")
+CARRIED = (PROFILE_FILE, CODEC_FILE, "README.md", "LICENSE", "modules.json", "config_sentence_transformers.json")
 TEXTS = (
     "x",
     "The ferry leaves at nine in the morning, and the last one back at half past six.",

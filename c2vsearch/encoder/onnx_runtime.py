@@ -6,20 +6,22 @@ activations are quantised with one scale per tensor. The cores are used by runni
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.encoder.windows import encode_in_windows
+from c2vsearch.encoder.token_codes import coded_windows, joined_codes
+from c2vsearch.encoder.windows import in_windows, merged, pieces
 from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model.checkpoint import graph_path, revision
 from c2vsearch.model.profile import SearchProfile, read_profile
 from c2vsearch.model.spec import read_spec
+from c2vsearch.model.token_codec import TokenCodec, needed_codec, read_codec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
 from c2vsearch.model.truncation import truncate, unit_rows
 from c2vsearch.optional import require
@@ -27,6 +29,8 @@ from c2vsearch.records import Fingerprint
 
 PRECISIONS = ("int8", "fp32")
 Rows = NDArray[np.float32]
+Result = TypeVar("Result")
+CODED_TOGETHER = 256  # windows whose states, of up to 200 kB, are in memory at a time
 
 
 class OnnxEncoder:
@@ -64,6 +68,11 @@ class OnnxEncoder:
         """What searching with the model was found to need."""
         return read_profile(self._folder)
 
+    @cached_property
+    def token_codec(self) -> TokenCodec | None:
+        """What codes token states; None where the model has no codec."""
+        return read_codec(self._folder, self.spec)
+
     def query_prompt(self, instruction: str | None) -> str:
         """What stands before a query in the decoder's sequence."""
         return self.spec.instruction(instruction)
@@ -83,7 +92,30 @@ class OnnxEncoder:
     def encode_document_tokens(self, texts: Sequence[str]) -> list[Rows]:
         """Unit rows of the encoder's token states, special tokens included, of at most ``max_tokens`` tokens."""
         tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
-        return [unit_rows(states) for states in self._run(tokenized, "encoder_states", session=self._states)]
+        return self._run(tokenized, unit_rows, outputs=["encoder_states"], session=self._states)
+
+    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[Rows, list[bytes]]:
+        """Shape: (N, D), and N."""
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32), []
+        codec, groups = needed_codec(self.token_codec, self.spec.name), self._in_windows(texts)
+        tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
+        rows: list[Rows] = []
+        codes: list[bytes] = []
+        for start in range(0, len(tokenized), CODED_TOGETHER):
+            part = tokenized[start : start + CODED_TOGETHER]
+            found = self._run(part, _both, outputs=["embedding", "encoder_states"], session=self._session)
+            rows += [row for row, _ in found]
+            codes += codec.encode_all([unit_rows(states) for _, states in found])
+        whole = truncate(merged(np.concatenate(rows), groups), self.dim, parts=self.spec.parts)
+        return whole, joined_codes(codec, codes, groups)
+
+    def encode_token_codes(self, texts: Sequence[str]) -> list[bytes]:
+        """One a text."""
+        codec, groups = needed_codec(self.token_codec, self.spec.name), coded_windows(self._in_windows(texts))
+        tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
+        states = self._run(tokenized, unit_rows, outputs=["encoder_states"], session=self._states)
+        return joined_codes(codec, codec.encode_all(states), groups)
 
     @cached_property
     def _states(self) -> Any:
@@ -95,27 +127,38 @@ class OnnxEncoder:
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
 
-        def encode(pieces: list[str]) -> Rows:
-            tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
-            return np.concatenate(self._run(tokenized, "embedding", session=self._session))
-
-        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
-        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
+        groups = self._in_windows(texts)
+        tokenized = self.tokenizer.tokenize(pieces(groups), instruction=instruction)
+        rows = merged(np.concatenate(self._run(tokenized, _same, outputs=["embedding"], session=self._session)), groups)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
-    def _run(self, texts: Sequence[TokenizedText], output: str, *, session: Any) -> list[Rows]:
+    def _in_windows(self, texts: Sequence[str]) -> list[list[tuple[str, int]]]:
+        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
+        return in_windows(texts, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
+
+    def _run(
+        self, texts: Sequence[TokenizedText], result: Callable[..., Result], *, outputs: list[str], session: Any
+    ) -> list[Result]:
+        """What is made of the outputs for each text, several texts at a time."""
         names = {each.name for each in session.get_inputs()}
 
-        def run(text: TokenizedText) -> Rows:
+        def run(text: TokenizedText) -> Result:
             ids = {"encoder_ids": text.encoder, "before_ids": text.before, "after_ids": text.after}
             inputs = {name: np.array(values, dtype=np.int64) for name, values in ids.items() if name in names}
-            [result] = session.run([output], inputs)
-            return result  # type: ignore[no-any-return]
+            return result(*session.run(outputs, inputs))
 
         if len(texts) == 1 or self._threads == 1:
             return [run(text) for text in texts]
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(run, texts))
+
+
+def _same(rows: Rows) -> Rows:
+    return rows
+
+
+def _both(rows: Rows, states: Rows) -> tuple[Rows, Rows]:
+    return rows, states
 
 
 def _session(graph: Path) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Fingerprint
@@ -11,6 +11,8 @@ from c2vsearch.records import Fingerprint
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from c2vsearch.model.token_codec import TokenCodec
 
 
 class Tokenizer(Protocol):
@@ -85,17 +87,23 @@ class TokenEncoder(Protocol):
 
 @runtime_checkable
 class TokenCoder(Protocol):
-    """An encoder that writes the token states of documents as a few bytes, to be read again without the encoder."""
+    """An encoder whose token states can be stored in a few bytes each (`c2vsearch.model.token_codec`)."""
 
     @property
-    def token_codec(self) -> Any:  # a codec, of which only the string ``identity`` is asked here
-        """What writes and reads them; None where this model has none."""
+    def token_codec(self) -> TokenCodec | None:
+        """What makes the bytes; None where the model has no codec."""
+
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> NDArray[np.float32]:
+        """As a `TokenEncoder` does."""
 
     def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[bytes]]:
-        """What `Encoder.encode_documents` gives, and the codes of each text, in one pass; also of no texts.
+        """What `Encoder.encode_documents` gives, and the codes of each text's tokens, in one pass. Also of no texts.
 
-        Shape: rows (N, D), and N codes.
+        Shape: (N, D), N.
         """
+
+    def encode_token_codes(self, texts: Sequence[str]) -> list[bytes]:
+        """The codes alone: the same bytes."""
 
 
 def codec_identity(encoder: Encoder) -> str:
@@ -106,4 +114,4 @@ def codec_identity(encoder: Encoder) -> str:
     ''
     """
     codec = encoder.token_codec if isinstance(encoder, TokenCoder) else None
-    return str(codec.identity) if codec is not None else ""
+    return codec.identity if codec is not None else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from c2vsearch.encoder.protocol import Encoder, Instructed, TokenCoder
 from c2vsearch.errors import InvalidConfig
@@ -15,6 +15,8 @@ from c2vsearch.task import Task
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from c2vsearch.model.token_codec import TokenCodec
 
 
 class SymmetricEncoder:
@@ -52,21 +54,29 @@ class SymmetricEncoder:
         return self.encode_queries(texts)
 
     @property
-    def token_codec(self) -> Any:
+    def token_codec(self) -> TokenCodec | None:
         """That of the encoder."""
         return self._encoder.token_codec if isinstance(self._encoder, TokenCoder) else None
 
-    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[bytes]]:
-        """Shape: rows (N, D), and N codes. Two passes: token states know no instruction, the rows do.
+    def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> NDArray[np.float32]:
+        """Those of the encoder, which know no instruction. Shape: (T, K)."""
+        return self._coder.encode_query_tokens(text)
 
-        Raises:
-            InvalidConfig: The encoder makes no codes.
-        """
+    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[bytes]]:
+        """Shape: (N, D), and N. Two passes: token states know no instruction, the rows do."""
+        return self.encode_documents(texts), self.encode_token_codes(texts)
+
+    def encode_token_codes(self, texts: Sequence[str]) -> list[bytes]:
+        """Those of the encoder."""
+        return self._coder.encode_token_codes(texts)
+
+    @property
+    def _coder(self) -> TokenCoder:
         if not isinstance(self._encoder, TokenCoder):
             raise InvalidConfig(
                 f"the model {self._encoder.fingerprint.name} makes no token codes; expected one that does"
             )
-        return self.encode_documents(texts), self._encoder.encode_documents_with_codes(texts)[1]
+        return self._encoder
 
 
 def for_task(encoder: Encoder, task: Task | None) -> Encoder:

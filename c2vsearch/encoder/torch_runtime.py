@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.encoder.windows import encode_in_windows
+from c2vsearch.encoder.token_codes import coded_windows, joined_codes
+from c2vsearch.encoder.windows import in_windows, merged, pieces
 from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.model.checkpoint import load, revision
 from c2vsearch.model.profile import SearchProfile, read_profile
 from c2vsearch.model.spec import ModelSpec, read_spec
+from c2vsearch.model.token_codec import TokenCodec, needed_codec, read_codec
 from c2vsearch.model.tokens import TextTokenizer, TokenizedText
 from c2vsearch.model.truncation import truncate, unit_rows
 from c2vsearch.model.weights import stored_dtype
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("auto", "fp32", "bf16")
 BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 Rows = NDArray[np.float32]
+Result = TypeVar("Result")
 
 
 class TorchEncoder:
@@ -79,6 +82,11 @@ class TorchEncoder:
         """What searching with the model was found to need."""
         return read_profile(self._folder)
 
+    @cached_property
+    def token_codec(self) -> TokenCodec | None:
+        """What codes token states; None where the model has no codec."""
+        return read_codec(self._folder, self.spec)
+
     def query_prompt(self, instruction: str | None) -> str:
         """What stands before a query in the decoder's sequence."""
         return self.spec.instruction(instruction)
@@ -100,21 +108,45 @@ class TorchEncoder:
         tokenized = [text.clipped(self.max_tokens) for text in self.tokenizer.tokenize(texts)]
         return self._batched(tokenized, self._token_states)
 
+    def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[Rows, list[bytes]]:
+        """Shape: (N, D), and N."""
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32), []
+        codec, groups = needed_codec(self.token_codec, self.spec.name), self._in_windows(texts)
+
+        def both(batch: Batch) -> list[tuple[Rows, bytes]]:
+            states = self._model.states(batch)
+            rows = self._model.pool(states).cpu().numpy()
+            codes = codec.encode_all(_unpadded(states.encoder_states, batch))
+            return list(zip(rows, codes, strict=True))
+
+        tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
+        found = self._batched(tokenized, both)
+        rows = truncate(merged(np.stack([row for row, _ in found]), groups), self.dim, parts=self.spec.parts)
+        return rows, joined_codes(codec, [codes for _, codes in found], groups)
+
+    def encode_token_codes(self, texts: Sequence[str]) -> list[bytes]:
+        """One a text."""
+        codec, groups = needed_codec(self.token_codec, self.spec.name), coded_windows(self._in_windows(texts))
+        tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
+        return joined_codes(codec, codec.encode_all(self._batched(tokenized, self._token_states)), groups)
+
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-
-        def encode(pieces: list[str]) -> Rows:
-            tokenized = self.tokenizer.tokenize(pieces, instruction=instruction)
-            return np.stack(self._batched(tokenized, self._embeddings))
-
-        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
-        rows = encode_in_windows(texts, encode, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
+        groups = self._in_windows(texts)
+        tokenized = self.tokenizer.tokenize(pieces(groups), instruction=instruction)
+        found = self._batched(tokenized, self._embeddings)
+        rows = merged(np.stack(found), groups)
         return truncate(rows, self.dim, parts=self.spec.parts)
 
-    def _batched(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows]:
+    def _in_windows(self, texts: Sequence[str]) -> list[list[tuple[str, int]]]:
+        count = None if self.tokenizer.shared else self.tokenizer.text_tokens
+        return in_windows(texts, tokenizer=self.tokenizer, max_tokens=self.spec.window, count=count)
+
+    def _batched(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Result]]) -> list[Result]:
         """One result a text, in order. Longest first, so that what does not fit shows at once."""
-        results: dict[int, Rows] = {}
+        results: dict[int, Result] = {}
         waiting = sorted(range(len(texts)), key=lambda index: -_length(texts[index]))
         while waiting:
             longest = _length(texts[waiting[0]])
@@ -127,7 +159,7 @@ class TorchEncoder:
             waiting = waiting[count:]
         return [results[index] for index in range(len(texts))]
 
-    def _run(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Rows]]) -> list[Rows] | None:
+    def _run(self, texts: Sequence[TokenizedText], forward: Callable[[Batch], list[Result]]) -> list[Result] | None:
         """One batch; None when the device cannot hold it."""
         import torch
 
@@ -143,9 +175,8 @@ class TorchEncoder:
         return list(self._model(batch).cpu().numpy())
 
     def _token_states(self, batch: Batch) -> list[Rows]:
-        hidden = self._model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask).last_hidden_state
-        states, lengths = hidden.float().cpu().numpy(), batch.encoder_mask.sum(dim=1).tolist()
-        return [unit_rows(row[:length]) for row, length in zip(states, lengths, strict=True)]
+        encoded = self._model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask)
+        return _unpadded(encoded.last_hidden_state, batch)
 
     def _shrink(self, count: int, longest: int) -> None:
         import torch
@@ -158,6 +189,12 @@ class TorchEncoder:
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
         self.batch_tokens = count // 2 * longest
+
+
+def _unpadded(hidden: torch.Tensor, batch: Batch) -> list[Rows]:
+    """Unit rows of the tokens of each text. Shape: hidden (B, T_e, K)."""
+    states, lengths = hidden.float().cpu().numpy(), batch.encoder_mask.sum(dim=1).tolist()
+    return [unit_rows(row[:length]) for row, length in zip(states, lengths, strict=True)]
 
 
 def _length(text: TokenizedText) -> int:

@@ -41,7 +41,7 @@ def windows(
     spans = tokenizer.token_spans(text)
     if len(spans) <= max_tokens and (count is None or count(text) <= max_tokens):
         return [(text, max(1, len(spans)))]
-    pieces: list[tuple[str, int]] = []
+    found: list[tuple[str, int]] = []
     step = math.ceil(len(spans) / math.ceil(len(spans) / max_tokens))
     first = 0
     while first < len(spans):
@@ -49,9 +49,9 @@ def windows(
         # A word cut in two may have more tokens than it had as one: measured, not assumed.
         while last > first + 1 and (size := measure(text[spans[first][0] : spans[last - 1][1]])) > max_tokens:
             last = max(first + 1, min(last - 1, first + (last - first) * max_tokens // size))
-        pieces.append((text[spans[first][0] : spans[last - 1][1]], last - first))
+        found.append((text[spans[first][0] : spans[last - 1][1]], last - first))
         first = last
-    return pieces
+    return found
 
 
 def encode_in_windows(
@@ -66,21 +66,37 @@ def encode_in_windows(
 
     Shape: (N, D) for N texts; ``encode`` gives unit rows.
     """
+    groups = in_windows(texts, tokenizer=tokenizer, max_tokens=max_tokens, count=count)
+    return merged(encode(pieces(groups)), groups)
+
+
+def in_windows(
+    texts: Sequence[str], *, tokenizer: Tokenizer, max_tokens: int, count: Callable[[str], int] | None = None
+) -> list[list[tuple[str, int]]]:
+    """The windows of each text, as `windows` cuts it; a text that surely is one window counts as one token."""
     # No tokenizer makes more tokens than bytes: only longer texts are tokenised to be cut.
-    pieces = [
+    return [
         windows(text, tokenizer=tokenizer, max_tokens=max_tokens, count=count)
         if len(text.encode("utf-8", "replace")) > max_tokens
         else [(text, 1)]
         for text in texts
     ]
-    rows = encode([piece for group in pieces for piece, _ in group])
-    if all(len(group) == 1 for group in pieces):
+
+
+def pieces(groups: Sequence[Sequence[tuple[str, int]]]) -> list[str]:
+    """The windows of all texts, one after the other."""
+    return [piece for group in groups for piece, _ in group]
+
+
+def merged(rows: Rows, groups: Sequence[Sequence[tuple[str, int]]]) -> Rows:
+    """One row a text from those of its windows, which stand one after the other. Shape: (W, D) -> (N, D)."""
+    if all(len(group) == 1 for group in groups):
         return rows
-    merged = np.empty((len(texts), rows.shape[1]), dtype=np.float32)
+    found = np.empty((len(groups), rows.shape[1]), dtype=np.float32)
     position = 0
-    for index, group in enumerate(pieces):
+    for index, group in enumerate(groups):
         weights = np.array([tokens / rank for rank, (_, tokens) in enumerate(group, start=1)], dtype=np.float32)
         total = weights @ rows[position : position + len(group)]
-        merged[index] = total / np.linalg.norm(total)
+        found[index] = total / np.linalg.norm(total)
         position += len(group)
-    return merged
+    return found

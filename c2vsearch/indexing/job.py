@@ -16,7 +16,7 @@ from c2vsearch.collection.roots import Root, free_label, joined
 from c2vsearch.collection.writer import refuse_mismatch
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexSpec, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
-from c2vsearch.encoder.protocol import codec_identity
+from c2vsearch.encoder.protocol import TokenCoder, codec_identity
 from c2vsearch.encoder.symmetric import for_task
 from c2vsearch.errors import IndexNotFound, InvalidConfig, SourceNotFound
 from c2vsearch.index.candidates import cagra_degree, empty_index
@@ -66,6 +66,12 @@ class Job:
     def token_codec(self) -> str:
         """The identity of what makes the codes that are stored; "" where none are wanted, or the model makes none."""
         return codec_identity(self.encoder) if self.spec.token_codes else ""
+
+    @property
+    def code_bytes(self) -> int:
+        """Bytes that are stored of the state of a token."""
+        codec = self.encoder.token_codec if isinstance(self.encoder, TokenCoder) else None
+        return codec.parts if codec is not None and self.spec.token_codes else 0
 
     def cutter(self, part: Part, known: Mapping[str, SourceState], *, workers: Workers) -> Cutter:
         """Reads and cuts the files of a part; one whose bytes are those of ``known`` is not cut."""

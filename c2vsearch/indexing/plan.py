@@ -26,6 +26,7 @@ from c2vsearch.indexing.reports import Reports, settled
 from c2vsearch.indexing.sightings import Sightings
 from c2vsearch.indexing.triage import triage
 from c2vsearch.ingest.workers import Workers
+from c2vsearch.model.token_codec import TOKENS_CODED
 from c2vsearch.records import Chunk, FileReport, SourceFile
 from c2vsearch.task import Task
 
@@ -33,8 +34,6 @@ from c2vsearch.task import Task
 SAMPLE_CHUNKS = 48
 # A chunk beside its text and its vector: ids, offsets, and its place in the files.
 ROW_BYTES = 60
-# Codes of a token's state, where they are stored.
-CODE_BYTES = 24
 # Of a byte of text, compressed, with its words in the keyword index: 0.4 to 1.0 on samples, more in small indexes.
 TEXT_SHARE = 0.7
 
@@ -171,7 +170,7 @@ class _Survey:
     def _row_bytes(self, chunk: Chunk) -> int:
         # Vectors are kept twice, in the shard and in the segment.
         fixed = 2 * 2 * self.job.encoder.fingerprint.dim + ROW_BYTES
-        codes = CODE_BYTES * chunk.tokens if self.job.token_codec else 0
+        codes = self.job.code_bytes * min(chunk.tokens, TOKENS_CODED)
         return fixed + codes + int(TEXT_SHARE * len(chunk.text.encode("utf-8", "surrogatepass")))
 
     def _sample(self, chunk: Chunk) -> None:

@@ -34,7 +34,7 @@ def ranked(scores: Mapping[Row, float]) -> list[Row]:
 
 
 def in_order(
-    collection: Collection, scores: Mapping[Row, float], *, at_once: int, at_most: int = 0
+    collection: Collection, scores: Mapping[Row, float], *, at_once: int, then: int = 0, at_most: int = 0
 ) -> Iterator[Candidate]:
     """Candidates, best first; equal scores in the order of their places. Chunks are read as they are needed.
 
@@ -43,7 +43,8 @@ def in_order(
     Args:
         collection: Where the chunks are.
         scores: The rows and their scores.
-        at_once: Chunks to read at a time.
+        at_once: Chunks to read first.
+        then: Chunks to read at a time after them; as many as at first by default.
         at_most: Read twice as many each time, up to so many: those of one shard are read together.
     """
     order = ranked(scores)
@@ -55,7 +56,7 @@ def in_order(
         part = zip(order[start:end], collection.chunks(order[start:end]), strict=True)
         for row, chunk in sorted(part, key=lambda item: (-scores[item[0]], *_place(item[1]))):
             yield Candidate(row, chunk, scores[row])
-        start, at_once = end, max(at_once, min(2 * at_once, at_most))
+        start, at_once = end, max(then or at_once, min(2 * at_once, at_most))
 
 
 def collapsed(candidates: Iterable[Candidate]) -> Iterator[Candidate]:

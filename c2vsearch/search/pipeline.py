@@ -19,15 +19,15 @@ from c2vsearch.config import SearchConfig
 from c2vsearch.index.analysis import is_lookup, query_terms
 from c2vsearch.model.profile import SearchProfile
 from c2vsearch.records import Hit, Location, StageScore
-from c2vsearch.search.budget import scores_within
 from c2vsearch.search.candidate import Candidate, collapsed, in_order, ranked
 from c2vsearch.search.diversity import chosen
-from c2vsearch.search.fusion import average, combined, convex, scaled, weighted
+from c2vsearch.search.fusion import average, combined, weighted
 from c2vsearch.search.highlight import Highlighter, Span, best_sentences
 from c2vsearch.search.phrases import keyword_hits, without
 from c2vsearch.search.query import Query
 from c2vsearch.search.relevance import relevances, relevant
 from c2vsearch.search.rerank import Reranker
+from c2vsearch.search.second_look import second_look
 
 if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
@@ -36,7 +36,7 @@ Scores = dict[Row, float]
 Stages = dict[str, Scores]
 PLAIN = SearchProfile()
 STREAMED, STREAMED_AT_MOST = 64, 4096  # chunks read at a time where hits are given one by one
-AHEAD = 6  # chunks read beyond k: repetitions take no place of a hit
+AHEAD = 6  # chunks read at a time beyond the first k and one: repetitions take no place of a hit
 
 
 def search(  # noqa: PLR0913  (every stage has its own)
@@ -142,8 +142,7 @@ def iter_search(
     stages = _stages(collection, query, vector, config, among=among, profile=profile)
     relevance = relevances(_last(stages), config, profile)
     scores = relevant(_last(stages), relevance, config)
-    if reranker is not None and scores:
-        stages["rerank"], scores = _reranked(collection, query.text, scores, reranker, config)
+    scores = _looked_at_again(collection, query.text, stages, scores, reranker, config)
     told = _told(stages, relevance)
     found = islice(in_order(collection, scores, at_once=STREAMED, at_most=STREAMED_AT_MOST), config.k)
     return (told(rank, each, None) for rank, each in enumerate(found, start=1))
@@ -183,13 +182,24 @@ def _answer(
     """Candidates to hits: held to the relevance asked for, looked at again, chosen, their best sentences found."""
     relevance = relevances(_last(stages), config, profile)
     scores = relevant(_last(stages), relevance, config)
-    if reranker is not None and scores:
-        stages["rerank"], scores = _reranked(collection, text, scores, reranker, config)
-    candidates = in_order(collection, scores, at_once=config.k + AHEAD)
+    scores = _looked_at_again(collection, text, stages, scores, reranker, config)
+    candidates = in_order(collection, scores, at_once=config.k + 1, then=AHEAD)
     found = chosen(collection, collapsed(candidates) if config.collapse else candidates, config)
     texts = [candidate.chunk.text for candidate in found]
     sentences = highlighter(texts, text) if highlighter is not None else [None] * len(found)
     return _hits(found, sentences, stages, relevance)
+
+
+def _looked_at_again(
+    collection: Collection, query: str, stages: Stages, scores: Scores, reranker: Reranker | None, config: SearchConfig
+) -> Scores:
+    """The scores after a second look, which is one stage more; the same where there is none."""
+    if reranker is None or not scores:
+        return scores
+    again, scores = second_look(collection, query, scores, reranker=reranker, config=config)
+    if again:
+        stages["rerank"] = again
+    return scores
 
 
 def _fused(
@@ -204,24 +214,6 @@ def _fused(
         cosines, stages["bm25"], lexical_weight=config.lexical_weight, words=sum(query_terms(query).values()),
         ceiling=collection.text_ceiling(query), lookup=is_lookup(query),
     )  # fmt: skip
-
-
-def _reranked(
-    collection: Collection, query: str, first: Scores, reranker: Reranker, config: SearchConfig
-) -> tuple[Scores, Scores]:
-    """New scores of the first candidates, and of all: the rest stay behind them in their order."""
-    head = ranked(first)[: config.rerank_candidates]
-    texts = [chunk.embedded_text for chunk in collection.chunks(head)]
-    if config.rerank_budget_ms is None:
-        second = reranker.scores(query, texts)
-    else:
-        second = scores_within(reranker, query, texts, budget_s=config.rerank_budget_ms / 1000)
-        head = head[: len(second)]
-    weight = reranker.weight if config.rerank_weight is None else config.rerank_weight
-    mixed = convex(dict(zip(head, second, strict=True)), {row: first[row] for row in head}, weight=weight)
-    # Looked at again: from 1 to 2. The rest: from 0 to 1/2, whatever scale they had before.
-    again = {row: 1.0 + score for row, score in mixed.items()}
-    return again, {row: score / 2 for row, score in scaled(first).items()} | again
 
 
 def _hits(found: Sequence[Candidate], sentences: Sequence[Span | None], stages: Stages, relevance: Scores) -> list[Hit]:

@@ -10,13 +10,51 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.encoder.protocol import TokenEncoder, Tokenizer
+from c2vsearch.encoder.protocol import TokenCoder, TokenEncoder, Tokenizer
+from c2vsearch.model.token_codec import needed_codec
 from c2vsearch.rerankers.protocol import Reranker
 
 # Reading all of a text makes no difference that could be measured (docs/log.md), but for the time it takes.
 TOKENS_READ = 128
 
-__all__ = ["LateInteraction", "Reranker", "max_similarity"]
+__all__ = ["CodedInteraction", "LateInteraction", "Reranker", "max_similarity"]
+
+
+class CodedInteraction:
+    """MaxSim against the codes of token states (`c2vsearch.model.token_codec`), which an index may have stored.
+
+    What is not stored is coded when it is asked for, with the same scores: codes depend on nothing but the text.
+
+    Raises:
+        InvalidConfig: The model has no codec.
+    """
+
+    weight = 0.4  # chosen over evaluation sets together: docs/benchmarks.md
+
+    def __init__(self, encoder: TokenCoder) -> None:
+        self._encoder = encoder
+        self._codec = needed_codec(encoder.token_codec, "given")
+        self._last: tuple[str, NDArray[np.float32]] | None = None
+
+    @property
+    def codec(self) -> str:
+        """What codes have to be made with."""
+        return self._codec.identity
+
+    def scores(self, query: str, texts: Sequence[str]) -> list[float]:
+        """One score a text, in their order, from -1 to 1."""
+        return self.score_codes(query, self._encoder.encode_token_codes(texts)) if texts else []
+
+    def score_codes(self, query: str, codes: Sequence[bytes]) -> list[float]:
+        """One score for the codes of each text, in their order, from -1 to 1."""
+        return self._codec.similarities(self._query_tokens(query), codes) if codes else []
+
+    def _query_tokens(self, query: str) -> NDArray[np.float32]:
+        """Those of the last query are kept: under a time budget it comes again with the next texts."""
+        last = self._last
+        if last is None or last[0] != query:
+            last = self._last = (query, self._encoder.encode_query_tokens(query))
+        return last[1]
 
 
 class LateInteraction:

@@ -21,6 +21,7 @@ from c2vsearch.errors import CorruptFile, IncompatibleVersion
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards.checked import CheckedFile, block_hashes
 from c2vsearch.shards.fields import PREFIX, metadata, types_of
+from c2vsearch.shards.recent import RecentTables
 from c2vsearch.shards.schema import CODEC_KEY, CODES, FINGERPRINT_KEY, FORMAT_KEY, FORMAT_WITH_CODES, FORMATS, is_shard
 from c2vsearch.shards.text import decode_source, encode_source
 
@@ -50,14 +51,18 @@ class Shard:
         size_bytes: Its recorded size; 0 for the size it has now.
         blocks: The recorded hashes of its blocks; "" for a file nobody vouches for but its name, which is
             the hash of its bytes: it is read whole.
+        recent: Keeps the chunks that are read, for several shards together; None to keep none.
 
     Raises:
         CorruptFile: The file is missing or damaged.
         IncompatibleVersion: The file was written in another format.
     """
 
-    def __init__(self, path: Path, *, size_bytes: int = 0, blocks: str = "") -> None:
+    def __init__(
+        self, path: Path, *, size_bytes: int = 0, blocks: str = "", recent: RecentTables | None = None
+    ) -> None:
         self.path = path
+        self._recent = recent or RecentTables(kept_bytes=0)
         self._lock = threading.Lock()  # one Parquet reader must not be used by two threads at once
         try:
             if not blocks:
@@ -119,11 +124,13 @@ class Shard:
         groups = np.searchsorted(self._starts, wanted, side="right") - 1
         found: dict[int, Chunk] = {}
         for group in np.unique(groups).tolist():
-            table = self._read([group], self._text_columns)
             inside = wanted[groups == group]
-            records = table.take(inside - self._starts[group]).to_pylist()
+            records = self._texts(group).take(inside - self._starts[group]).to_pylist()
             found.update((row, _chunk(record)) for row, record in zip(inside.tolist(), records, strict=True))
         return [found[row] for row in wanted.tolist()]
+
+    def _texts(self, group: int) -> pa.Table:
+        return self._recent.get((self.path.name, group), lambda: self._read([group], self._text_columns))
 
     def iter_chunks(self) -> Iterator[Chunk]:
         """Every chunk, one row group in memory at a time."""

@@ -7,6 +7,7 @@ few texts forgets, and the average keeps most of both. What is measured is what 
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,10 +169,15 @@ def recipe(config: AdaptConfig, *, pairs: int, out: Path) -> TrainingConfig:
 
 
 def blend(start: Path, trained: Path, out: Path, *, share: float, name: str) -> None:
-    """Write the average of two models of one shape: ``share`` of the second, the rest of the first."""
+    """Write the average of two models of one shape: ``share`` of the second, the rest of the first.
+
+    What searching with the first was found to need, and the codec of its token states, go with it.
+    """
     import torch
 
     from c2vsearch.model import checkpoint
+    from c2vsearch.model.profile import PROFILE_FILE
+    from c2vsearch.model.token_codec import CODEC_FILE
     from c2vsearch.model.tokens import TextTokenizer
 
     model, other = checkpoint.load(start), checkpoint.load(trained).state_dict()
@@ -181,6 +187,9 @@ def blend(start: Path, trained: Path, out: Path, *, share: float, name: str) -> 
                 tensor.lerp_(other[key].to(tensor.dtype), share)
     model.spec = dataclasses.replace(model.spec, name=name)
     checkpoint.save(model, out, tokenizers=TextTokenizer.open(start, model.spec))
+    for file in (PROFILE_FILE, CODEC_FILE):
+        if (start / file).is_file():
+            shutil.copyfile(start / file, out / file)
 
 
 def record(adapted: Adapted) -> dict[str, object]:

@@ -17,9 +17,8 @@ from c2vsearch.encoder.symmetric import SymmetricEncoder, for_task
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.evaluation import index_corpus
 from c2vsearch.indexing import IndexingInterrupted, IndexReport, index_directory, plan_index
-from c2vsearch.indexing.plan import CODE_BYTES
 from c2vsearch.task import Task
-from tests.coding import CodingEncoder, code_of
+from tests.coding import CodingEncoder, WordCodec, code_of
 
 FIND = Task("", "find a ferry", symmetric=True)
 
@@ -160,7 +159,7 @@ def test_a_plan_counts_codes_where_they_will_be_stored(docs: Path) -> None:
 
     tokens = plan_index(docs, index=docs.parent / "index", encoder="hash").tokens
     bare = planned(HashEncoder(dim=16))
-    assert planned(CodingEncoder()) == bare + CODE_BYTES * tokens
+    assert planned(CodingEncoder()) == bare + WordCodec.parts * tokens
     assert planned(CodingEncoder(), spec={"token_codes": False}) == bare
     assert planned(CodingEncoder(identity="")) == bare
 

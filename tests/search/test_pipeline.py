@@ -137,7 +137,7 @@ def test_what_there_was_no_time_for_stays_behind_in_its_order(collection, monkey
         assert budget_s == 0.25
         return reranker.scores(query, texts[:fitting])
 
-    monkeypatch.setattr("c2vsearch.search.pipeline.scores_within", within)
+    monkeypatch.setattr("c2vsearch.search.second_look.scores_within", within)
     plain = search(collection, Query("text"), vector=VECTOR, config=SearchConfig())
     config = SearchConfig(rerank_budget_ms=250, rerank_weight=1.0)
     hits = search(collection, Query("text"), vector=VECTOR, config=config, reranker=ByLength())
