@@ -138,7 +138,7 @@ def _write(query: Asked, hits: Sequence[Hit], config: SearchConfig, run_of: RunO
     scores: dict[str, float] = {}
     for hit in hits:  # best first
         scores.setdefault(hit.id if run_of == "chunk" else path_of(hit.source, hit.member), hit.score)
-    tag = f"c2vsearch.{config.mode}" + (".rerank" if config.rerank else "")
+    tag = f"c2vsearch.{config.mode}" + (".rerank" if config.rerank in (True, "auto") else "")
     for rank, (document, score) in enumerate(list(scores.items())[: config.k], start=1):
         sys.stdout.write(run_line(query.id, document, rank=rank, score=score, tag=tag) + "\n")
 

@@ -143,7 +143,7 @@ def index(
         bool | None,
         typer.Option(
             "--token-codes/--no-token-codes",
-            help="Store what reranking reads, about 1.5 kB a chunk; so by default, for models that have it.",
+            help="Store what reranking reads, about 2 kB a chunk; so by default, for models that have it.",
             show_default=False,
         ),
     ] = None,

@@ -143,7 +143,7 @@ def query(
 
     shown = Shown(
         as_json, as_jsonl, files_only, full, explain, highlight, context, section, link_format(links),
-        reranking=bool(asked_rerank(rerank, reranker)),
+        reranking=asked_rerank(rerank, reranker) in (True, "auto"),
     )  # fmt: skip
     _check_asked(words, queries, like, run_of, shown)
     _check_also(also, queries, like)

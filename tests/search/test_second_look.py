@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +125,6 @@ def test_batches_and_streams_are_looked_at_too(coded: Path, encoder) -> None:
     with Retriever.open(coded, encoder=encoder) as retriever:
         single = [[hit.id for hit in retriever.search(query)] for query in QUERIES]
         assert [[hit.id for hit in hits] for hits in retriever.search_batch(QUERIES)] == single
-        streamed = list(islice(retriever.iter_search(QUERIES[0]), 10))
+        streamed = list(retriever.iter_search(QUERIES[0], SearchConfig()))
         assert looked_at(streamed)
         assert np.all(np.diff([hit.score for hit in streamed]) <= 0)
