@@ -1,6 +1,6 @@
-"""What does a second look cost? Late interaction over 20 and 50 candidates, and under a time budget.
+"""What does a second look cost? Late interaction over 20 and 50 candidates: stored, made anew, under a time budget.
 
-    python benchmarks/rerank_latency.py [--index DIR] [--queries 60]
+    python benchmarks/rerank_latency.py [--queries 60]
 
 The handbook's own questions, the model warm, on all cores this process may use. Where the time goes is measured for
 50 candidates; searches with and without a second look are timed in turn.
@@ -21,13 +21,13 @@ from bench import SAMPLES, report
 
 from c2vsearch import Retriever, index_directory
 from c2vsearch.config import SearchConfig
-from c2vsearch.encoder import TokenEncoder
+from c2vsearch.encoder import TokenCoder
 from c2vsearch.evaluation import read_questions
-from c2vsearch.search.rerank import LateInteraction, max_similarities
 
 HANDBOOK = SAMPLES / "handbook"
 DEPTHS = (20, 50)
 BUDGETS_MS = (50, 100, 250)
+STORED = "rerank stored"
 
 
 def milliseconds(work: Callable[..., object], *arguments: object) -> float:
@@ -42,9 +42,10 @@ def spread(times: Sequence[float]) -> dict[str, float]:
     return {"p50": round(statistics.median(times), 1), "p99": round(float(np.quantile(times, 0.99)), 1)}
 
 
-def searches(retriever: Retriever, queries: Sequence[str]) -> dict[str, object]:
+def searches(stored: Retriever, retriever: Retriever, queries: Sequence[str]) -> dict[str, object]:
     """Searches of every kind in turn, so that a slow moment of the machine falls on all of them."""
-    kinds = {"hybrid": SearchConfig()}
+    kinds = {"hybrid": SearchConfig(rerank=False)}
+    kinds |= {f"{STORED} {depth}": SearchConfig(rerank_candidates=depth) for depth in DEPTHS}
     kinds |= {f"rerank {depth}": SearchConfig(rerank=True, rerank_candidates=depth) for depth in DEPTHS}
     kinds |= {
         f"rerank 50 within {budget} ms": SearchConfig(rerank=True, rerank_candidates=50, rerank_budget_ms=budget)
@@ -54,7 +55,8 @@ def searches(retriever: Retriever, queries: Sequence[str]) -> dict[str, object]:
     looked_at: dict[str, list[int]] = {name: [] for name in kinds}
     for query in queries:
         for name, config in kinds.items():
-            times[name].append(milliseconds(retriever.search_with, query, config))
+            asked = stored if name.startswith(STORED) else retriever
+            times[name].append(milliseconds(asked.search_with, query, config))
         for budget in BUDGETS_MS:
             name = f"rerank 50 within {budget} ms"
             wide = SearchConfig(k=50, rerank=True, rerank_candidates=50, rerank_budget_ms=budget, collapse=False)
@@ -66,45 +68,45 @@ def searches(retriever: Retriever, queries: Sequence[str]) -> dict[str, object]:
     }
 
 
-def parts(retriever: Retriever, queries: Sequence[str]) -> dict[str, object]:
+def parts(stored: Retriever, queries: Sequence[str]) -> dict[str, object]:
     """Where the time of 50 candidates goes."""
-    encoder = retriever.encoder
-    assert isinstance(encoder, TokenEncoder)
-    reranker = LateInteraction(encoder, tokenizer=encoder.tokenizer)
-    found: dict[str, list[float]] = {"cut": [], "query states": [], "candidate states": [], "compare": []}
+    encoder, collection = stored.encoder, stored.collection
+    assert isinstance(encoder, TokenCoder)
+    assert encoder.token_codec is not None
+    codec = encoder.token_codec
+    found: dict[str, list[float]] = {"query states": [], "read codes": [], "make codes": [], "compare": []}
     tokens = []
     for query in queries:
-        texts = [hit.text for hit in retriever.search_with(query, SearchConfig(k=50))]
-        read = reranker.read(texts)
-        tokens += [len(encoder.tokenizer.token_spans(text)) for text in read]
-        found["cut"].append(milliseconds(reranker.read, texts))
+        rows = [hit.row for hit in collection.search_text(query, k=50)]
+        texts = [chunk.embedded_text for chunk in collection.chunks(rows)]
         found["query states"].append(milliseconds(encoder.encode_query_tokens, query))
-        found["candidate states"].append(milliseconds(encoder.encode_document_tokens, read))
-        first, states = encoder.encode_query_tokens(query), encoder.encode_document_tokens(read)
-        found["compare"].append(milliseconds(max_similarities, first, states))
+        found["read codes"].append(milliseconds(lambda rows=rows: collection.token_codes(rows, codec=codec.identity)))
+        found["make codes"].append(milliseconds(encoder.encode_token_codes, texts))
+        states, codes = encoder.encode_query_tokens(query), encoder.encode_token_codes(texts)
+        found["compare"].append(milliseconds(codec.similarities, states, codes))
+        tokens += [len(each) // codec.parts for each in codes]
     mean = round(statistics.mean(tokens), 1)
-    return {"tokens that are read": mean} | {name: spread(times) for name, times in found.items()}
+    return {"tokens of a candidate": mean} | {name: spread(times) for name, times in found.items()}
 
 
 def main() -> None:
-    """Index the handbook, unless an index is given, and measure."""
+    """Index the handbook, with codes and without, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--index", type=Path)
     parser.add_argument("--queries", type=int, default=60)
     args = parser.parse_args()
     asked = list(read_questions(HANDBOOK / "queries.jsonl", HANDBOOK / "qrels" / "test.tsv").queries.values())
     queries = random.Random(7).sample(asked, min(args.queries, len(asked)))
     with tempfile.TemporaryDirectory() as place:
-        index = args.index or Path(place, "index")
-        if args.index is None:
-            index_directory(HANDBOOK, index=index)
-        with Retriever.open(index) as retriever:
+        for name, codes in (("stored", True), ("plain", False)):
+            index_directory(HANDBOOK, index=Path(place, name), spec={"token_codes": codes})
+        with Retriever.open(Path(place, "stored")) as stored, Retriever.open(Path(place, "plain")) as retriever:
             for query in queries[:5]:
+                stored.search(query)
                 retriever.search(query, rerank=True)
             results = {
                 "queries": len(queries),
-                "search": searches(retriever, queries),
-                "parts": parts(retriever, queries),
+                "search": searches(stored, retriever, queries),
+                "parts": parts(stored, queries),
             }
     report("rerank_latency", results)
 

@@ -221,7 +221,8 @@ class SearchConfig:
     ``lexical_weight`` is what a full keyword score is worth beside the cosine (`c2vsearch.search.fusion`), chosen over
     evaluation sets together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
 
-    With ``rerank`` the first ``rerank_candidates`` are looked at again, or as many of them as fit ``rerank_budget_ms``;
+    With ``rerank`` the first ``rerank_candidates`` are looked at again (None: 50 by token codes, 20 by other
+    rerankers), or as many of them as fit ``rerank_budget_ms``;
     "auto" goes on without, and warns, where that cannot be done. "stored" does it by late interaction in hybrid search
     where the index has the token codes of all of them, which takes a few milliseconds, and not otherwise.
     ``rerank_weight`` is the share of the second look in a reranked score; None leaves it to the reranker.
@@ -247,7 +248,7 @@ class SearchConfig:
     candidates: int = 100
     mode: Mode = "hybrid"
     rerank: Rerank = "stored"
-    rerank_candidates: int = 20
+    rerank_candidates: int | None = None
     rerank_budget_ms: float | None = None
     lexical_weight: float = 0.17
     rerank_weight: float | None = None
@@ -273,15 +274,14 @@ class SearchConfig:
             self.rerank in (True, False, "auto", "stored"),
             f"rerank is {self.rerank!r}; expected True, False, 'auto' or 'stored'",
         )
-        _expect(self.rerank_candidates >= 1, f"rerank_candidates is {self.rerank_candidates}; expected at least 1")
+        for name in ("rerank_candidates", "per_source"):
+            value = getattr(self, name)
+            _expect(value is None or value >= 1, f"{name} is {value}; expected at least 1")
         budget = self.rerank_budget_ms
         _expect(
             budget is None or budget > 0, f"rerank_budget_ms is {budget}; expected more than 0, or None for no limit"
         )
         _expect(self.group_by in ("", "file"), f"group_by is {self.group_by!r}; expected 'file', or '' for none")
-        _expect(
-            self.per_source is None or self.per_source >= 1, f"per_source is {self.per_source}; expected at least 1"
-        )
         _expect(self.fusion in FUSIONS, f"fusion is {self.fusion!r}; expected one of {', '.join(FUSIONS)}")
         _expect(
             self.highlight in ("words", "states", "auto"),

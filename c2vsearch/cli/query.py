@@ -62,8 +62,9 @@ def query(
     rerank: RerankOption = None,
     reranker: RerankerOption = None,
     rerank_candidates: Annotated[
-        int, typer.Option(metavar="N", help="Candidates that are looked at again, at most.")
-    ] = SearchConfig.rerank_candidates,
+        int | None,
+        typer.Option(metavar="N", help="Candidates that are looked at again, at most: 50 by token codes, else 20."),
+    ] = None,
     rerank_budget_ms: Annotated[
         float | None, typer.Option(metavar="MS", help="As many of them as fit so many milliseconds, best first.")
     ] = None,

@@ -12,6 +12,8 @@ from c2vsearch.search.fusion import convex, scaled
 from c2vsearch.search.rerank import CodedInteraction, Reranker
 
 Scores = dict[Row, float]
+CANDIDATES = 20
+CODED_CANDIDATES = 50  # they cost next to nothing, and 50 were better than 20: docs/benchmarks.md
 
 
 def second_look(
@@ -23,11 +25,12 @@ def second_look(
         collection: Where the candidates are.
         query: What they are looked at for.
         first: Their scores so far.
-        reranker: Looks at the first ``config.rerank_candidates``.
+        reranker: Looks at the first ``config.rerank_candidates``, or as many as is usual for it.
         config: With ``rerank`` "stored" nothing is looked at if the index lacks the codes of one of them: no new
             scores, and the first as they were.
     """
-    head = ranked(first)[: config.rerank_candidates]
+    usual = CODED_CANDIDATES if isinstance(reranker, CodedInteraction) else CANDIDATES
+    head = ranked(first)[: config.rerank_candidates or usual]
     second = _scores(collection, query, head, reranker, config)
     if not second:
         return {}, dict(first)
