@@ -24,33 +24,36 @@ from bench import ROOT, SAMPLES, report
 
 from c2vsearch import Retriever, index_directory, load_encoder
 from c2vsearch.chunking.sentences import sentence_spans
-from c2vsearch.search.highlight import Span, best_sentences
-from c2vsearch.search.token_match import TokenMatch
+from c2vsearch.encoder import TokenCoder
+from c2vsearch.records import Chunk
+from c2vsearch.search.highlight import Highlighter, Span, best_sentences
+from c2vsearch.search.rerank import CodedInteraction
+from c2vsearch.search.token_match import CodedMatch, TokenMatch
 
 QUESTIONS = ROOT / "tests" / "quality" / "highlights.jsonl"
 SENTENCES = 8
-Way = Callable[[Sequence[str], str], list[Span | None]]
+Way = Callable[[Sequence[Chunk], str], list[Span | None]]
 
 
 class Case(NamedTuple):
-    """A question, a list of texts, and the spans of the first that answer it."""
+    """A question, a list of chunks, and the spans of the first that answer it."""
 
     kind: str
     question: str
-    texts: list[str]
+    chunks: list[Chunk]
     answers: list[Span]
 
 
 def handbook(retriever: Retriever) -> Iterator[Case]:
     """The chunk with the marked sentence, before the other hits of the question."""
-    chunks = list(retriever.collection.iter_chunks())
+    chunks = {chunk.id: chunk for chunk in retriever.collection.iter_chunks()}
     for line in QUESTIONS.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         question, answer = record["question"], record["answer"]
-        for chunk in (chunk for chunk in chunks if chunk.source == record["source"]):
+        for chunk in (chunk for chunk in chunks.values() if chunk.source == record["source"]):
             if answers := [span for span in sentence_spans(chunk.text) if answer in flat(chunk.text[slice(*span)])]:
-                hits = [hit.text for hit in retriever.search(question, k=10) if hit.text != chunk.text]
-                yield Case(record["kind"], question, [chunk.text, *hits[:9]], answers)
+                hits = [chunks[hit.id] for hit in retriever.search(question, k=10) if hit.id != chunk.id]
+                yield Case(record["kind"], question, [chunk, *hits[:9]], answers)
                 break
 
 
@@ -71,7 +74,13 @@ def wikiqa(folder: Path) -> Iterator[Case]:
             if place in judged[query["_id"]]:
                 answers.append((len(text), len(text) + len(record["text"])))
             text += record["text"] + "\n\n"
-        yield Case("wikiqa", query["text"], [text], answers)
+        yield Case("wikiqa", query["text"], [_chunk(query["_id"], text)], answers)
+
+
+def _chunk(name: str, text: str) -> Chunk:
+    return Chunk(
+        id=name, doc_id=name, source=name, start=0, end=len(text), text=text, start_line=1, end_line=1, hash=name
+    )  # fmt: skip
 
 
 def flat(text: str) -> str:
@@ -84,7 +93,21 @@ def is_right(found: Span | None, answers: Sequence[Span]) -> bool:
     return found is not None and any(found[0] < end and found[1] > start for start, end in answers)
 
 
-def by_cosine(encoder: object) -> Way:
+def of_texts(way: Highlighter) -> Way:
+    """A way that looks at texts alone."""
+    return lambda chunks, query: way([chunk.text for chunk in chunks], query)
+
+
+def by_codes(encoder: TokenCoder, cases: Sequence[Case]) -> Way:
+    """By codes of tokens that were made before."""
+    chunks = {chunk.id: chunk for case in cases for chunk in case.chunks}
+    made = encoder.encode_token_codes([chunk.embedded_text for chunk in chunks.values()])
+    codes = dict(zip(chunks, made, strict=True))
+    match = CodedMatch(encoder, CodedInteraction(encoder), otherwise=best_sentences)
+    return lambda chunks, query: match.by_codes(chunks, query, [codes[chunk.id] for chunk in chunks])
+
+
+def by_cosine(encoder: object) -> Highlighter:
     """The sentence whose own embedding is nearest to that of the question: what an encoder without states allows."""
 
     def way(texts: Sequence[str], query: str) -> list[Span | None]:
@@ -99,7 +122,7 @@ def by_cosine(encoder: object) -> Way:
     return way
 
 
-def words_else(states: Way) -> Way:
+def words_else(states: Highlighter) -> Highlighter:
     """Words where one sentence has any that the others have not, states where words tell nothing."""
 
     def way(texts: Sequence[str], query: str) -> list[Span | None]:
@@ -115,8 +138,8 @@ def measure(way: Way, cases: Sequence[Case]) -> dict[str, float]:
     wall, cpu = [], []
     for case in cases:
         began, worked = time.perf_counter(), time.process_time()
-        [found, *_] = way(case.texts, case.question)
-        if len(case.texts) == 10:
+        [found, *_] = way(case.chunks, case.question)
+        if len(case.chunks) == 10:
             wall.append(1000 * (time.perf_counter() - began))
             cpu.append(1000 * (time.process_time() - worked))
         right.setdefault(case.kind, []).append(is_right(found, case.answers))
@@ -139,8 +162,10 @@ def main() -> None:
     states = TokenMatch(encoder, encoder.tokenizer)  # type: ignore[arg-type]
     ways = {"words": best_sentences, "states": states, "words, else states": words_else(states),
             "cosine of sentences": by_cosine(encoder)}  # fmt: skip
+    found = {name: measure(of_texts(way), cases) for name, way in ways.items()}
+    found["codes"] = measure(by_codes(encoder, cases), cases)  # type: ignore[arg-type]
     counts = {kind: sum(case.kind == kind for case in cases) for kind in dict.fromkeys(case.kind for case in cases)}
-    report("highlights", {"questions": counts, "right": {name: measure(way, cases) for name, way in ways.items()}})
+    report("highlights", {"questions": counts, "right": found})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ DEFAULT_TASK = "Given a question, retrieve passages that answer it"
 Fusion = Literal["weighted", "rrf", "minmax", "zscore"]
 FUSIONS = ("weighted", "rrf", "minmax", "zscore")
 GroupBy = Literal["", "file"]
-Highlight = Literal["words", "states", "auto"]
+Highlight = Literal["words", "states", "auto", "stored"]
 Rerank = bool | Literal["auto", "stored"]
 HITS_OF_A_FILE = 3  # where hits are grouped and nothing else is said
 
@@ -234,9 +234,10 @@ class SearchConfig:
     of one file; with ``group_by`` "file" the hits of a file stand together and ``k`` counts files. With ``collapse`` a
     text that stands in several places is one hit, which knows the others.
 
-    ``highlight`` is how the best sentence of a hit is found: by the words it shares with the query, which costs next to
-    nothing; by the token states of the model, which finds paraphrases at the price of a forward pass a hit; "auto" is
-    states where the model gives them and is in use.
+    ``highlight`` is how the best sentence of a hit is found: by the words it shares with the query; by the token states
+    of the model, which finds paraphrases, at the price of a forward pass a hit where the index has no token codes;
+    "auto" is states where the model gives them and is in use, "stored" is states where the index has the codes of all
+    hits and the model is in use: both do with words elsewhere.
 
     >>> SearchConfig(k=0)
     Traceback (most recent call last):
@@ -259,7 +260,7 @@ class SearchConfig:
     diversity: float = 0.0
     group_by: GroupBy = ""
     per_source: int | None = None
-    highlight: Highlight = "words"
+    highlight: Highlight = "stored"
 
     @property
     def has_usual_scores(self) -> bool:
@@ -284,8 +285,8 @@ class SearchConfig:
         _expect(self.group_by in ("", "file"), f"group_by is {self.group_by!r}; expected 'file', or '' for none")
         _expect(self.fusion in FUSIONS, f"fusion is {self.fusion!r}; expected one of {', '.join(FUSIONS)}")
         _expect(
-            self.highlight in ("words", "states", "auto"),
-            f"highlight is {self.highlight!r}; expected words, states or auto",
+            self.highlight in ("words", "states", "auto", "stored"),
+            f"highlight is {self.highlight!r}; expected words, states, auto or stored",
         )
         for name in ("lexical_weight", "rerank_weight", "diversity", "min_score"):
             value = getattr(self, name)

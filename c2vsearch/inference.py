@@ -29,7 +29,7 @@ from c2vsearch.rerankers import load_reranker
 from c2vsearch.search.highlight import Highlighter, best_sentences
 from c2vsearch.search.pipeline import PLAIN
 from c2vsearch.search.rerank import CodedInteraction, LateInteraction, Reranker
-from c2vsearch.search.token_match import TokenMatch
+from c2vsearch.search.token_match import CodedMatch, TokenMatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ class Inference:
         """Late interaction with codes that the index has; it costs next to nothing, so it is done where it can be."""
         if config.mode != "hybrid" or self._given_reranker != LATE_INTERACTION:
             return None
-        return self._reranker if _codes_tokens(self.encoder) else None
+        return self._coded
 
     def _second_look(self, rerank: Rerank) -> Reranker | None:
         """The reranker, where one is asked for and, with "auto", can be had."""
@@ -148,15 +148,26 @@ class Inference:
         Raises:
             InvalidConfig: By token states, which the model does not give.
         """
-        if config.highlight == "words" or (config.highlight == "auto" and config.mode == "bm25"):
+        in_use = config.mode != "bm25"
+        if config.highlight == "words" or (config.highlight in ("auto", "stored") and not in_use):
             return best_sentences
-        if isinstance(self.encoder, TokenEncoder):
-            return TokenMatch(self.encoder, self.encoder.tokenizer)
-        if config.highlight == "auto":
+        forward = TokenMatch(self.encoder, self.encoder.tokenizer) if isinstance(self.encoder, TokenEncoder) else None
+        if isinstance(self.encoder, TokenCoder) and self._coded is not None:
+            without = best_sentences if config.highlight == "stored" or forward is None else forward
+            return CodedMatch(self.encoder, self._coded, otherwise=without)
+        if config.highlight == "stored" or (config.highlight == "auto" and forward is None):
             return best_sentences
-        raise InvalidConfig(
-            f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
-        )
+        if forward is None:
+            raise InvalidConfig(
+                f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
+            )
+        return forward
+
+    @cached_property
+    def _coded(self) -> CodedInteraction | None:
+        """Late interaction by token codes, where the model has a codec."""
+        coder = self.encoder if isinstance(self.encoder, TokenCoder) else None
+        return CodedInteraction(coder) if coder is not None and coder.token_codec is not None else None
 
     @cached_property
     def _reranker(self) -> Reranker:
@@ -177,8 +188,8 @@ class Inference:
             raise
 
     def _late_interaction(self) -> Reranker:
-        if isinstance(self.encoder, TokenCoder) and self.encoder.token_codec is not None:
-            return CodedInteraction(self.encoder)
+        if self._coded is not None:
+            return self._coded
         if not isinstance(self.encoder, TokenEncoder):
             raise InvalidConfig(
                 f"the model {self.encoder.fingerprint.name} gives no token states to rerank with; search without "
@@ -190,10 +201,7 @@ class Inference:
         """Let go of the models."""
         self.__dict__.pop("encoder", None)
         self.__dict__.pop("_reranker", None)
-
-
-def _codes_tokens(encoder: Encoder) -> bool:
-    return isinstance(encoder, TokenCoder) and encoder.token_codec is not None
+        self.__dict__.pop("_coded", None)
 
 
 def _say_not_reranked(error: C2VSearchError) -> None:

@@ -249,7 +249,7 @@ class Retriever:
                 towards that of the example.
             k: As in `search`, like all that follow.
             mode: "dense" looks at vectors alone, "bm25" at words alone.
-            rerank: Against the question, or the words.
+            rerank: Against the question, or the words; "stored" only against a question.
             instruction: Of the question; an example has none.
             where: Which chunks may be given.
 
@@ -271,6 +271,8 @@ class Retriever:
             asked = self._inference.queries([query.text], instruction)[0] if text else None
             vector = direction(vectors, asked)
         among = leaving_out(self.collection, example.rows, None if where is None else self.select(where).rows)
+        if not text and config.rerank == "stored":
+            config = dataclasses.replace(config, rerank=False)  # measured with questions
         # What is known of questions, relevance included, does not hold for documents: PLAIN.
         return self._search(query, config, vector, True, among, profile=PLAIN)
 

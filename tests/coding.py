@@ -53,6 +53,9 @@ class CodingEncoder(HashEncoder):
         assert self.token_codec is not None
         return [code_of(text, identity=self.token_codec.identity) for text in texts]
 
+    def coded_spans(self, text: str) -> list[tuple[int, int]]:
+        return self.tokenizer.token_spans(text)
+
     def encode_query_tokens(self, text: str, *, instruction: str | None = None) -> np.ndarray:
         return self.encode_queries(text.split())
 

@@ -10,6 +10,7 @@ import typer
 
 from c2vsearch.cli.console import plain_table, print_json, results, size
 from c2vsearch.cli.find_index import At, Place, open_index
+from c2vsearch.errors import CorruptFile
 from c2vsearch.records import path_of
 from c2vsearch.task import Task
 from c2vsearch.terminal import visible_line
@@ -87,6 +88,7 @@ def _facts(collection: Collection) -> dict[str, Any]:
                 for entry in manifest.vectors
             ],
         },
+        "coded": _coded(collection),
         "problems": [
             {
                 "path": path_of(report.source, report.member),
@@ -99,6 +101,34 @@ def _facts(collection: Collection) -> dict[str, Any]:
         ],
         "stale": _stale(collection),
     }
+
+
+def _coded(collection: Collection) -> dict[str, int] | None:
+    """Rows of shards with codes of token states, by codec; None where a shard cannot be read."""
+    found: dict[str, int] = {}
+    try:
+        for number, entry in enumerate(collection.manifest.shards):
+            codec = collection.shard(number).token_codec
+            found[codec] = found.get(codec, 0) + entry.rows
+    except CorruptFile:
+        return None
+    return found
+
+
+def _reranked(coded: dict[str, int]) -> str:
+    """What codes there are, in words.
+
+    >>> _reranked({"pq16-ab": 9}), _reranked({"": 7})
+    ('by token codes of every chunk', 'not unless asked for: there are no token codes')
+    >>> _reranked({"": 3, "pq16-ab": 9})
+    'where there are token codes, which 3 of 12 chunks lack; index --rebuild stores them'
+    """
+    lacking, rows = coded.get("", 0), sum(coded.values())
+    if not lacking:
+        return "by token codes of every chunk"
+    if lacking == rows:
+        return "not unless asked for: there are no token codes"
+    return f"where there are token codes, which {lacking:,} of {rows:,} chunks lack; index --rebuild stores them"
 
 
 def _stale(collection: Collection) -> dict[str, int] | None:
@@ -136,6 +166,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("files", files or "none"),
         ("chunks", f"{facts['chunks']} (at most {facts['chunking']['max_tokens']} tokens)"),
         *(("searched", line) for line in facts["searched"]["lines"]),
+        *([("reranked", _reranked(facts["coded"]))] if facts["coded"] else []),
         ("size", sizes),
         ("model", f"{model['name']}@{model['revision'][:8]}, {model['dim']} dimensions"),
         *([("task", str(Task(**facts["task"])))] if facts["task"] else []),

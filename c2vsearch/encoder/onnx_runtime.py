@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.encoder.token_codes import coded_windows, joined_codes
+from c2vsearch.encoder.token_codes import coded_windows, joined_codes, spans_of_windows
 from c2vsearch.encoder.windows import in_windows, merged, pieces
 from c2vsearch.errors import CorruptFile, InvalidConfig, ModelNotFound
 from c2vsearch.model.checkpoint import graph_path, revision
@@ -116,6 +116,11 @@ class OnnxEncoder:
         tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
         states = self._run(tokenized, unit_rows, outputs=["encoder_states"], session=self._states)
         return joined_codes(codec, codec.encode_all(states), groups)
+
+    def coded_spans(self, text: str) -> list[tuple[int, int]]:
+        """One span a token with a code, an empty one for special tokens."""
+        windows = pieces(coded_windows(self._in_windows([text])))
+        return spans_of_windows(text, windows, spans=self.tokenizer.state_spans)
 
     @cached_property
     def _states(self) -> Any:

@@ -105,6 +105,9 @@ class TokenCoder(Protocol):
     def encode_token_codes(self, texts: Sequence[str]) -> list[bytes]:
         """The codes alone: the same bytes."""
 
+    def coded_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where in a text each token stands that has a code; spans of special tokens are empty."""
+
 
 def codec_identity(encoder: Encoder) -> str:
     """What the codes of an encoder are known by; "" for one that makes none.

@@ -70,6 +70,10 @@ class SymmetricEncoder:
         """Those of the encoder."""
         return self._coder.encode_token_codes(texts)
 
+    def coded_spans(self, text: str) -> list[tuple[int, int]]:
+        """Those of the encoder."""
+        return self._coder.coded_spans(text)
+
     @property
     def _coder(self) -> TokenCoder:
         if not isinstance(self._encoder, TokenCoder):

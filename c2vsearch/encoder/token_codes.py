@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from c2vsearch.model.token_codec import TOKENS_CODED, TokenCodec
 
@@ -34,3 +34,25 @@ def joined_codes(codec: TokenCodec, codes: Sequence[bytes], groups: Windows) -> 
         found.append(whole[: TOKENS_CODED * codec.parts])
         position += len(group)
     return found
+
+
+def spans_of_windows(
+    text: str, pieces: Sequence[str], *, spans: Callable[[str], list[tuple[int, int]]]
+) -> list[tuple[int, int]]:
+    """Where the tokens of windows stand in their text, in the order of their codes; special tokens are empty.
+
+    Args:
+        text: What the windows were cut from, in order.
+        pieces: The windows.
+        spans: Where the tokens of a window stand in it, special ones at (0, 0).
+
+    >>> spans_of_windows("one two three", ["one two", "three"], spans=lambda piece: [(0, 0), (0, 3)])
+    [(0, 0), (0, 3), (8, 8), (8, 11)]
+    """
+    found: list[tuple[int, int]] = []
+    position = 0
+    for piece in pieces:
+        start = text.index(piece, position)
+        position = start + len(piece)
+        found += [(start + first, start + last) for first, last in spans(piece)]
+    return found[:TOKENS_CODED]

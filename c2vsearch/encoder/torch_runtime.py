@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from c2vsearch.encoder.token_codes import coded_windows, joined_codes
+from c2vsearch.encoder.token_codes import coded_windows, joined_codes, spans_of_windows
 from c2vsearch.encoder.windows import in_windows, merged, pieces
 from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.model.checkpoint import load, revision
@@ -130,6 +130,11 @@ class TorchEncoder:
         codec, groups = needed_codec(self.token_codec, self.spec.name), coded_windows(self._in_windows(texts))
         tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
         return joined_codes(codec, codec.encode_all(self._batched(tokenized, self._token_states)), groups)
+
+    def coded_spans(self, text: str) -> list[tuple[int, int]]:
+        """One span a token with a code, an empty one for special tokens."""
+        windows = pieces(coded_windows(self._in_windows([text])))
+        return spans_of_windows(text, windows, spans=self.tokenizer.state_spans)
 
     def _encode(self, texts: Sequence[str], instruction: str) -> Rows:
         if not texts:

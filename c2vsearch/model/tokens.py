@@ -89,6 +89,10 @@ class TextTokenizer:
         """Character spans of the tokens the encoder reads, special tokens left out."""
         return self._encoder.encode(text, add_special_tokens=False).offsets
 
+    def state_spans(self, text: str) -> list[tuple[int, int]]:
+        """Character spans of all that the encoder reads: special tokens stand at (0, 0)."""
+        return self._encoder.encode(text).offsets
+
     @property
     def by_words(self) -> bool:
         """Whether a text cut at white space has the tokens of its parts: so it is with BERT's words."""

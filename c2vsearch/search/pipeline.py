@@ -28,6 +28,7 @@ from c2vsearch.search.query import Query
 from c2vsearch.search.relevance import relevances, relevant
 from c2vsearch.search.rerank import Reranker
 from c2vsearch.search.second_look import second_look
+from c2vsearch.search.token_match import CodedMatch
 
 if TYPE_CHECKING:
     from c2vsearch.collection.compaction import Live
@@ -185,9 +186,19 @@ def _answer(
     scores = _looked_at_again(collection, text, stages, scores, reranker, config)
     candidates = in_order(collection, scores, at_once=config.k + 1, then=AHEAD)
     found = chosen(collection, collapsed(candidates) if config.collapse else candidates, config)
-    texts = [candidate.chunk.text for candidate in found]
-    sentences = highlighter(texts, text) if highlighter is not None else [None] * len(found)
-    return _hits(found, sentences, stages, relevance)
+    return _hits(found, _sentences(collection, found, text, highlighter), stages, relevance)
+
+
+def _sentences(
+    collection: Collection, found: Sequence[Candidate], query: str, highlighter: Highlighter | None
+) -> Sequence[Span | None]:
+    """The best sentence of each, by its stored codes where the highlighter reads them."""
+    if highlighter is None:
+        return [None] * len(found)
+    if isinstance(highlighter, CodedMatch):
+        codes = collection.token_codes([candidate.row for candidate in found], codec=highlighter.codec)
+        return highlighter.by_codes([candidate.chunk for candidate in found], query, codes)
+    return highlighter([candidate.chunk.text for candidate in found], query)
 
 
 def _looked_at_again(

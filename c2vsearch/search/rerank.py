@@ -16,6 +16,7 @@ from c2vsearch.rerankers.protocol import Reranker
 
 # Reading all of a text makes no difference that could be measured (docs/log.md), but for the time it takes.
 TOKENS_READ = 128
+QUERY_TOKENS = 128  # of a query that is a text itself, which would take as long as all its words
 
 __all__ = ["CodedInteraction", "LateInteraction", "Reranker", "max_similarity"]
 
@@ -47,13 +48,13 @@ class CodedInteraction:
 
     def score_codes(self, query: str, codes: Sequence[bytes]) -> list[float]:
         """One score for the codes of each text, in their order, from -1 to 1."""
-        return self._codec.similarities(self._query_tokens(query), codes) if codes else []
+        return self._codec.similarities(self.query_states(query), codes) if codes else []
 
-    def _query_tokens(self, query: str) -> NDArray[np.float32]:
-        """Those of the last query are kept: under a time budget it comes again with the next texts."""
+    def query_states(self, query: str) -> NDArray[np.float32]:
+        """Unit rows of a query's first tokens. Those of the last query are kept: it comes again. Shape: (T, K)."""
         last = self._last
         if last is None or last[0] != query:
-            last = self._last = (query, self._encoder.encode_query_tokens(query))
+            last = self._last = (query, self._encoder.encode_query_tokens(query)[:QUERY_TOKENS])
         return last[1]
 
 

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.chunking.sentences import sentence_spans
-from c2vsearch.encoder.protocol import TokenEncoder, Tokenizer
-from c2vsearch.search.highlight import Span
+from c2vsearch.encoder.protocol import TokenCoder, TokenEncoder, Tokenizer
+from c2vsearch.model.token_codec import needed_codec
+from c2vsearch.records import Chunk
+from c2vsearch.search.highlight import Highlighter, Span
+from c2vsearch.search.rerank import CodedInteraction
 
 States = NDArray[np.float32]
 
@@ -41,6 +44,44 @@ class TokenMatch:
             best_sentence(asked, rows[before:], self._tokenizer.token_spans(text), sentence_spans(text))
             for text, rows in zip(texts, states, strict=True)
         ]
+
+
+class CodedMatch:
+    """`TokenMatch` by the codes of tokens that an index has: in next to no time.
+
+    Args:
+        encoder: Says where the tokens stand that have codes.
+        asked: Gives the states of a query.
+        otherwise: Finds the sentences where some of the texts have no codes.
+    """
+
+    def __init__(self, encoder: TokenCoder, asked: CodedInteraction, *, otherwise: Highlighter) -> None:
+        self._encoder, self._asked, self._otherwise = encoder, asked, otherwise
+        self._codec = needed_codec(encoder.token_codec, "given")
+
+    @property
+    def codec(self) -> str:
+        """What codes have to be made with."""
+        return self._codec.identity
+
+    def __call__(self, texts: Sequence[str], query: str) -> list[Span | None]:
+        """Without codes."""
+        return self._otherwise(texts, query)
+
+    def by_codes(self, chunks: Sequence[Chunk], query: str, codes: Sequence[bytes | None]) -> list[Span | None]:
+        """For each chunk the span of its best sentence, in its text; None where it has none."""
+        if None in codes:
+            return self([chunk.text for chunk in chunks], query)
+        asked = self._codec.rotated(self._asked.query_states(query))
+        return [self._best(chunk, asked, known or b"") for chunk, known in zip(chunks, codes, strict=True)]
+
+    def _best(self, chunk: Chunk, asked: States, codes: bytes) -> Span | None:
+        before = len(chunk.embedded_text) - len(chunk.text)  # what stands above the text was embedded as well
+        spans = self._encoder.coded_spans(chunk.embedded_text)
+        inside = [place for place, (start, end) in enumerate(spans) if end > start >= before]
+        states = self._codec.decode(codes)[inside]
+        places = [(spans[place][0] - before, spans[place][1] - before) for place in inside]
+        return best_sentence(asked, states, places, sentence_spans(chunk.text))
 
 
 def best_sentence(

@@ -128,6 +128,22 @@ def test_codes_come_with_the_same_rows_and_by_themselves(precision: str, device:
         assert same.mean() > (0.99 if device == "torch" else 0.9999)  # padding moves the last digits
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_every_code_stands_somewhere(text: str) -> None:
+    encoder = load_encoder()
+    [codes] = encoder.encode_token_codes([text])
+    spans = encoder.coded_spans(text)
+    assert len(spans) == len(codes) // encoder.token_codec.parts
+    told = [span for span in spans if span[0] < span[1]]
+    assert told == sorted(told)
+    # Nothing but space stands between the tokens, and special tokens are two a window.
+    read = "".join(text[slice(*span)] for span in told)
+    assert read == "".join(text[: told[-1][1] if told else 0].split())
+    windows = coded_windows(in_windows([text], tokenizer=encoder.tokenizer, max_tokens=encoder.spec.window))[0]
+    whole = len(spans) < TOKENS_CODED
+    assert len(spans) - len(told) == 2 * len(windows) - (not whole)
+
+
 def torch_encoder():
     from c2vsearch.encoder.torch_runtime import TorchEncoder
 

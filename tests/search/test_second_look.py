@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from c2vsearch import Retriever, index_directory, load_encoder
+from c2vsearch.chunking.sentences import sentence_spans
 from c2vsearch.config import SearchConfig
 from c2vsearch.search.rerank import CodedInteraction
 
@@ -128,3 +129,44 @@ def test_batches_and_streams_are_looked_at_too(coded: Path, encoder) -> None:
         streamed = list(retriever.iter_search(QUERIES[0], SearchConfig()))
         assert looked_at(streamed)
         assert np.all(np.diff([hit.score for hit in streamed]) <= 0)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_best_sentence_by_codes_is_that_of_the_formula(coded: Path, encoder, query: str) -> None:
+    with Retriever.open(coded, encoder=encoder) as retriever:
+        hits = retriever.search(query)
+        chunks = {chunk.id: chunk for chunk in retriever.collection.iter_chunks()}
+    codec = encoder.token_codec
+    asked = codec.rotated(encoder.encode_query_tokens(query))
+    for hit in hits:
+        chunk = chunks[hit.id]
+        [codes] = encoder.encode_token_codes([chunk.embedded_text])
+        states, spans = codec.decode(codes), encoder.coded_spans(chunk.embedded_text)
+        above = len(chunk.embedded_text) - len(chunk.text)
+        best: dict[tuple[int, int], list[float]] = {}
+        for start, end in sentence_spans(chunk.text):
+            inside = [
+                row
+                for row, (a, b) in zip(states, spans, strict=True)
+                if a < b and start + above < b and a < end + above
+            ]
+            if inside:
+                best[start, end] = [max(float(q @ row) for row in inside) for q in asked]
+        means = np.mean(list(best.values()), axis=0)
+        gains = {span: sum(max(0.0, x - m) for x, m in zip(near, means, strict=True)) for span, near in best.items()}
+        assert hit.highlight is not None
+        assert gains[hit.highlight] == pytest.approx(max(gains.values()), abs=1e-4)
+
+
+def test_sentences_are_found_by_words_where_there_are_no_codes(coded: Path, plain: Path, encoder) -> None:
+    query = QUERIES[0]
+    with Retriever.open(coded, encoder=encoder) as stored, Retriever.open(plain, encoder=encoder) as anew:
+        words = SearchConfig(rerank=False, highlight="words")
+        expected = [hit.highlight for hit in anew.search_with(query, words)]
+        assert [hit.highlight for hit in anew.search_with(query, SearchConfig())] == expected
+        assert [hit.highlight for hit in stored.search(query, mode="bm25")] == [
+            hit.highlight for hit in stored.search_with(query, SearchConfig(mode="bm25", highlight="words"))
+        ]
+        # By states where they are asked for, if it takes a forward pass.
+        states = SearchConfig(rerank=False, highlight="states")
+        assert [hit.highlight for hit in anew.search_with(query, states)] != expected
