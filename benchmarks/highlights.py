@@ -103,7 +103,7 @@ def by_codes(encoder: TokenCoder, cases: Sequence[Case]) -> Way:
     chunks = {chunk.id: chunk for case in cases for chunk in case.chunks}
     made = encoder.encode_token_codes([chunk.embedded_text for chunk in chunks.values()])
     codes = dict(zip(chunks, made, strict=True))
-    match = CodedMatch(encoder, CodedInteraction(encoder), otherwise=best_sentences)
+    match = CodedMatch(encoder, CodedInteraction(encoder))
     return lambda chunks, query: match.by_codes(chunks, query, [codes[chunk.id] for chunk in chunks])
 
 

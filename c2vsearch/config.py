@@ -234,10 +234,10 @@ class SearchConfig:
     of one file; with ``group_by`` "file" the hits of a file stand together and ``k`` counts files. With ``collapse`` a
     text that stands in several places is one hit, which knows the others.
 
-    ``highlight`` is how the best sentence of a hit is found: by the words it shares with the query; by the token states
-    of the model, which finds paraphrases, at the price of a forward pass a hit where the index has no token codes;
-    "auto" is states where the model gives them and is in use, "stored" is states where the index has the codes of all
-    hits and the model is in use: both do with words elsewhere.
+    ``highlight`` is how the best sentence of a hit is found: by the "words" it shares with the query; by the token
+    "states" of the model, which finds paraphrases at the price of a forward pass a hit; by the states that are "stored"
+    in few bytes, nearly as well and in next to no time, where the index has those of all hits, and else by words;
+    "auto" is states where the model gives them. A search for keywords does with words unless states are asked for.
 
     >>> SearchConfig(k=0)
     Traceback (most recent call last):

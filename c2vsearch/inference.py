@@ -148,20 +148,18 @@ class Inference:
         Raises:
             InvalidConfig: By token states, which the model does not give.
         """
-        in_use = config.mode != "bm25"
-        if config.highlight == "words" or (config.highlight in ("auto", "stored") and not in_use):
+        if config.highlight == "words" or (config.highlight in ("auto", "stored") and config.mode == "bm25"):
             return best_sentences
-        forward = TokenMatch(self.encoder, self.encoder.tokenizer) if isinstance(self.encoder, TokenEncoder) else None
-        if isinstance(self.encoder, TokenCoder) and self._coded is not None:
-            without = best_sentences if config.highlight == "stored" or forward is None else forward
-            return CodedMatch(self.encoder, self._coded, otherwise=without)
-        if config.highlight == "stored" or (config.highlight == "auto" and forward is None):
+        if config.highlight == "stored":
+            coder = self.encoder if isinstance(self.encoder, TokenCoder) else None
+            return CodedMatch(coder, self._coded) if coder is not None and self._coded is not None else best_sentences
+        if isinstance(self.encoder, TokenEncoder):
+            return TokenMatch(self.encoder, self.encoder.tokenizer)
+        if config.highlight == "auto":
             return best_sentences
-        if forward is None:
-            raise InvalidConfig(
-                f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
-            )
-        return forward
+        raise InvalidConfig(
+            f"the model {self.encoder.fingerprint.name} gives no token states to highlight by; highlight by words"
+        )
 
     @cached_property
     def _coded(self) -> CodedInteraction | None:

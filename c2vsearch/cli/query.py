@@ -132,7 +132,8 @@ def query(
     highlight: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|states|words", help="How the best sentence is found: by meaning (auto, states) or fast."
+            metavar="auto|states|stored|words",
+            help="How the best sentence is found: by meaning (auto, states), by meaning and fast (stored), by words.",
         ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Score and rank at every stage.")] = False,

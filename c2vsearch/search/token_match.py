@@ -15,7 +15,7 @@ from c2vsearch.chunking.sentences import sentence_spans
 from c2vsearch.encoder.protocol import TokenCoder, TokenEncoder, Tokenizer
 from c2vsearch.model.token_codec import needed_codec
 from c2vsearch.records import Chunk
-from c2vsearch.search.highlight import Highlighter, Span
+from c2vsearch.search.highlight import Span, best_sentences
 from c2vsearch.search.rerank import CodedInteraction
 
 States = NDArray[np.float32]
@@ -47,16 +47,15 @@ class TokenMatch:
 
 
 class CodedMatch:
-    """`TokenMatch` by the codes of tokens that an index has: in next to no time.
+    """`TokenMatch` by the codes of tokens that an index has, which takes no forward pass; by words where it lacks some.
 
     Args:
         encoder: Says where the tokens stand that have codes.
         asked: Gives the states of a query.
-        otherwise: Finds the sentences where some of the texts have no codes.
     """
 
-    def __init__(self, encoder: TokenCoder, asked: CodedInteraction, *, otherwise: Highlighter) -> None:
-        self._encoder, self._asked, self._otherwise = encoder, asked, otherwise
+    def __init__(self, encoder: TokenCoder, asked: CodedInteraction) -> None:
+        self._encoder, self._asked = encoder, asked
         self._codec = needed_codec(encoder.token_codec, "given")
 
     @property
@@ -65,8 +64,8 @@ class CodedMatch:
         return self._codec.identity
 
     def __call__(self, texts: Sequence[str], query: str) -> list[Span | None]:
-        """Without codes."""
-        return self._otherwise(texts, query)
+        """Without codes: by words."""
+        return best_sentences(texts, query)
 
     def by_codes(self, chunks: Sequence[Chunk], query: str, codes: Sequence[bytes | None]) -> list[Span | None]:
         """For each chunk the span of its best sentence, in its text; None where it has none."""
