@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """Examples:
 
-c2vsearch evaluate sample_corpora/handbook --compare dense,bm25,hybrid,rerank
+c2vsearch evaluate sample_corpora/handbook --compare dense,bm25,fused,hybrid
 
 c2vsearch evaluate indexes/handbook --queries my/queries.jsonl --qrels my/qrels.tsv --min nDCG@10=0.6
 
@@ -40,7 +40,7 @@ def evaluate(
     ] = None,
     qrels: Annotated[Path | None, typer.Option(help="query-id, corpus-id, score; in the corpus by default.")] = None,
     modes: Annotated[
-        str, typer.Option("--compare", metavar="MODES", help="Of dense, bm25, hybrid, rerank.")
+        str, typer.Option("--compare", metavar="MODES", help="Of dense, bm25, fused, hybrid, rerank.")
     ] = "hybrid",
     measures: Annotated[str, typer.Option(help="As ir_measures writes them.")] = "nDCG@10,R@100,RR@10",
     models: Annotated[
@@ -73,9 +73,9 @@ def evaluate(
 ) -> None:
     """Measure how well questions are answered. A corpus that is not an index is indexed in a temporary place first.
 
-    Documents are named by their path below the root, or by their _id in a BEIR corpus. With --reranker, mode rerank is
-    measured as well. The first row is tested against each of the others. With --min, exit 1 when a mean of any row is
-    below.
+    Documents are named by their path below the root, or by their _id in a BEIR corpus. Mode hybrid is what a query does
+    by default; fused is hybrid without a second look; rerank always takes one, and is measured with --reranker anyway.
+    The first row is tested against each of the others. With --min, exit 1 when a mean of any row is below.
     """
     from c2vsearch.evaluation import Target, Threshold, compare_all, document_lengths, evaluate_models, shortfalls
 

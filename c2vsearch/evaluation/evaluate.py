@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from c2vsearch.config import SearchConfig
+from c2vsearch.config import Rerank, SearchConfig
 from c2vsearch.errors import InvalidConfig
 from c2vsearch.evaluation.datasets import Questions
 from c2vsearch.optional import require
 from c2vsearch.records import Hit
 from c2vsearch.retriever import Retriever
 
-MODES = ("dense", "bm25", "hybrid", "rerank")
+MODES = ("dense", "bm25", "fused", "hybrid", "rerank")
+# Hybrid search without a second look, as it is, and with one whatever it takes.
+HYBRID: dict[str, Rerank] = {"fused": False, "hybrid": SearchConfig.rerank, "rerank": True}
 MEASURES = ("nDCG@10", "R@100", "RR@10")
 DEPTH = 100
 RESAMPLES = 2000
@@ -63,7 +65,7 @@ def evaluate(
     Args:
         retriever: The index.
         questions: Queries and judgements; documents are named by their source.
-        modes: Of "dense", "bm25", "hybrid", "rerank" (hybrid, reranked).
+        modes: Of "dense", "bm25", "hybrid", "fused" (hybrid without a second look), "rerank" (hybrid, always with one).
         measures: Names as ``ir_measures`` writes them.
         depth: Chunks a run holds for each query; more than the default for measures deep in the run when documents
             have many chunks.
@@ -89,7 +91,7 @@ def check_modes(modes: Sequence[str]) -> None:
     >>> check_modes(["dense", "magic"])
     Traceback (most recent call last):
     ...
-    c2vsearch.errors.InvalidConfig: no mode 'magic'; expected some of dense, bm25, hybrid, rerank
+    c2vsearch.errors.InvalidConfig: no mode 'magic'; expected some of dense, bm25, fused, hybrid, rerank
     """
     if unknown := [mode for mode in modes if mode not in MODES]:
         raise InvalidConfig(f"no mode {unknown[0]!r}; expected some of {', '.join(MODES)}")
@@ -103,9 +105,8 @@ def run_queries(
     ``depth`` is that of the chunks, and the legs contribute what they do by default: with more, scores would be
     scaled over other lists and hits would not be in the order a search gives.
     """
-    config = SearchConfig(
-        k=depth, mode="hybrid" if mode == "rerank" else mode, rerank=mode == "rerank",  # type: ignore[arg-type]
-    )  # fmt: skip
+    leg = "hybrid" if mode in HYBRID else mode
+    config = SearchConfig(k=depth, mode=leg, rerank=HYBRID.get(mode, False))  # type: ignore[arg-type]
     return run_with(retriever, queries, config, instruction=instruction)
 
 
