@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2vsearch.encoder.token_codes import coded_windows, joined_codes, spans_of_windows
+from c2vsearch.encoder.torch_codec import TorchCodec
 from c2vsearch.encoder.windows import in_windows, merged, pieces
 from c2vsearch.errors import InvalidConfig, OutOfDeviceMemory
 from c2vsearch.model.checkpoint import load, revision
@@ -113,12 +114,12 @@ class TorchEncoder:
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32), []
         codec, groups = needed_codec(self.token_codec, self.spec.name), self._in_windows(texts)
+        coder = TorchCodec(codec, device=self.device)
 
         def both(batch: Batch) -> list[tuple[Rows, bytes]]:
             states = self._model.states(batch)
             rows = self._model.pool(states).cpu().numpy()
-            codes = codec.encode_all(_unpadded(states.encoder_states, batch))
-            return list(zip(rows, codes, strict=True))
+            return list(zip(rows, coder.encode(states.encoder_states, batch), strict=True))
 
         tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
         found = self._batched(tokenized, both)
@@ -129,7 +130,12 @@ class TorchEncoder:
         """One a text."""
         codec, groups = needed_codec(self.token_codec, self.spec.name), coded_windows(self._in_windows(texts))
         tokenized = self.tokenizer.tokenize(pieces(groups), instruction=self.spec.document_template)
-        return joined_codes(codec, codec.encode_all(self._batched(tokenized, self._token_states)), groups)
+        coder = TorchCodec(codec, device=self.device)
+
+        def code(batch: Batch) -> list[bytes]:
+            return coder.encode(self._encoder_states(batch), batch)
+
+        return joined_codes(codec, self._batched(tokenized, code), groups)
 
     def coded_spans(self, text: str) -> list[tuple[int, int]]:
         """One span a token with a code, an empty one for special tokens."""
@@ -180,8 +186,14 @@ class TorchEncoder:
         return list(self._model(batch).cpu().numpy())
 
     def _token_states(self, batch: Batch) -> list[Rows]:
+        states, lengths = self._encoder_states(batch).float().cpu().numpy(), batch.encoder_mask.sum(dim=1).tolist()
+        return [unit_rows(row[:length]) for row, length in zip(states, lengths, strict=True)]
+
+    def _encoder_states(self, batch: Batch) -> torch.Tensor:
+        """Shape: (B, T_e, K)."""
         encoded = self._model.encoder(input_ids=batch.encoder_ids, attention_mask=batch.encoder_mask)
-        return _unpadded(encoded.last_hidden_state, batch)
+        states: torch.Tensor = encoded.last_hidden_state
+        return states
 
     def _shrink(self, count: int, longest: int) -> None:
         import torch
@@ -194,12 +206,6 @@ class TorchEncoder:
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
         self.batch_tokens = count // 2 * longest
-
-
-def _unpadded(hidden: torch.Tensor, batch: Batch) -> list[Rows]:
-    """Unit rows of the tokens of each text. Shape: hidden (B, T_e, K)."""
-    states, lengths = hidden.float().cpu().numpy(), batch.encoder_mask.sum(dim=1).tolist()
-    return [unit_rows(row[:length]) for row, length in zip(states, lengths, strict=True)]
 
 
 def _length(text: TokenizedText) -> int:
