@@ -1,6 +1,10 @@
 """What do the codes of token states lose, and how many bytes are enough? Fits codecs, and can write one into a model.
 
+    python benchmarks/token_codec.py --data DIR_OF_SETS
     python benchmarks/token_codec.py --texts FILE... --data DIR_OF_SETS [--bytes 12,16,24] [--write MODEL_FOLDER]
+
+Without texts: what a share of the second look is worth with the codec of the model, by stored codes, over 20 and 50
+candidates and up to 600 questions of each set. With texts: what other codecs would be worth.
 
 FILEs are JSON lines (or .jsonl.xz), of which the longest string is a text; a codec is fitted to 32 tokens each of up to
 150 texts a file. Measured are the first 100 queries of each set, 50 candidates, by whole states and by codes of each
@@ -33,8 +37,9 @@ from c2vsearch.training.token_codec import PARTS, fit_token_codec
 
 TEXTS_OF_A_FILE, LINES_READ, TOKENS_OF_A_TEXT = 150, 4000, 32
 QUERIES, CANDIDATES = 100, 50
-SHARES = (0.2, 0.3, 0.4, 0.5)
-FIRST = SearchConfig(rerank=False, k=CANDIDATES, collapse=False)
+SHARES = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
+MANY, DEPTHS = 600, (20, 50)  # questions and candidates by stored codes
+FIRST = SearchConfig(rerank=False, k=CANDIDATES, collapse=False, operators=False, highlight="words")
 MEASURE = "nDCG@10"
 Look = Callable[[np.ndarray, list[str]], list[float]]  # a query's states, and chunks: their scores
 
@@ -43,23 +48,26 @@ def main() -> None:
     """Fit, measure, and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
-    parser.add_argument("--texts", type=Path, nargs="+", required=True)
+    parser.add_argument("--texts", type=Path, nargs="+")
     parser.add_argument("--bytes", default="12,16,24")
     parser.add_argument("--write", type=Path)
     args = parser.parse_args()
     encoder = load_encoder()
-    states = drawn_states(encoder, [text for path in args.texts for text in texts_of(path)])
-    codecs = {f"{size} bytes": fit_token_codec(states, parts=int(size)) for size in args.bytes.split(",")}
+    states = drawn_states(encoder, [text for path in args.texts or () for text in texts_of(path)])
+    sizes = map(int, args.bytes.split(",")) if args.texts else ()
+    codecs = {f"{size} bytes": fit_token_codec(states, parts=size) for size in sizes}
     if args.write:
         codecs.setdefault(f"{PARTS} bytes", fit_token_codec(states)).save(args.write)
     found = {}
     for name in args.sets.split(","):
         with opened(args.data, name, encoder, indexes=args.indexes) as retriever:
-            found[name] = measured(retriever, questions(args.data, name), codecs)
+            asked = questions(args.data, name)
+            found[name] = measured(retriever, asked, codecs) if codecs else stored(retriever, asked)
         print(name, found[name], flush=True)
     kept = {name: round(kept_by(codec, states[::37]), 4) for name, codec in codecs.items()}
     means = {row: {key: mean(found, row, key) for key in kinds} for row, kinds in next(iter(found.values())).items()}
-    report("token_codec", {"states": len(states), "cosine_kept": kept, "mean": means, "sets": found})
+    results = {"mean": means, "sets": found} | ({"states": len(states), "cosine_kept": kept} if codecs else {})
+    report("token_codec" if codecs else "token_code_shares", results)
 
 
 def texts_of(path: Path) -> list[str]:
@@ -74,6 +82,8 @@ def texts_of(path: Path) -> list[str]:
 
 def drawn_states(encoder, texts: Sequence[str]) -> np.ndarray:  # noqa: ANN001
     """Token states of the first window of each text, some of each. Shape: (T, K)."""
+    if not texts:
+        return np.empty((0, 0), dtype=np.float32)
     first = [group[0][0] for group in in_windows(texts, tokenizer=encoder.tokenizer, max_tokens=encoder.spec.window)]
     generator = np.random.default_rng(5)
     states = encoder.encode_document_tokens(first)
@@ -104,6 +114,29 @@ def measured(retriever: Retriever, asked: Questions, codecs: dict[str, TokenCode
                 mixed = convex(dict(zip(scores, second, strict=True)), scores, weight=share)
                 run[name] = best_of(mixed, sources)
         found[row] = {str(share): ndcg(run, asked, queries) for share, run in runs.items()}
+    return found
+
+
+def stored(retriever: Retriever, asked: Questions) -> dict[str, dict[str, float]]:
+    """nDCG@10 by number of candidates and share, by the codes in the index."""
+    names = random.Random(3).sample(list(asked.queries), min(MANY, len(asked.queries)))
+    collection, codec = retriever.collection, retriever.encoder.token_codec
+    rows = {chunk.id: row for row, chunk in collection.iter_rows()}
+    runs: dict[tuple[int, float], dict] = {(depth, share): {} for depth in DEPTHS for share in (0.0, *SHARES)}
+    for name in names:
+        hits = retriever.search_with(asked.queries[name], FIRST)
+        codes = collection.token_codes([rows[hit.id] for hit in hits], codec=codec.identity)
+        query = retriever.encoder.encode_query_tokens(asked.queries[name])
+        second = dict(zip((hit.id for hit in hits), codec.similarities(query, codes), strict=True))
+        sources = {hit.id: hit.source for hit in hits}
+        for (depth, share), run in runs.items():
+            head = {hit.id: hit.score for hit in hits[:depth]}
+            mixed = convex({key: second[key] for key in head}, head, weight=share)
+            behind = {hit.id: -float(hit.rank) for hit in hits[depth:]}
+            run[name] = best_of(mixed | behind, sources)
+    found: dict[str, dict[str, float]] = {f"{depth} candidates": {} for depth in DEPTHS}
+    for (depth, share), run in runs.items():
+        found[f"{depth} candidates"][str(share)] = ndcg(run, asked, names)
     return found
 
 

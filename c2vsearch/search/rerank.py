@@ -30,7 +30,7 @@ class CodedInteraction:
         InvalidConfig: The model has no codec.
     """
 
-    weight = 0.4  # chosen over evaluation sets together: docs/benchmarks.md
+    weight = 0.3  # chosen over evaluation sets together: docs/benchmarks.md
 
     def __init__(self, encoder: TokenCoder) -> None:
         self._encoder = encoder
