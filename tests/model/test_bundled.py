@@ -58,6 +58,7 @@ def test_the_folder_is_whole_and_small() -> None:
         "model-fp32-states.onnx",
         "README.md",
         "search.json",
+        "token_codec.npz",
     }
     assert sum(path.stat().st_size for path in folder.iterdir()) < 36 * 2**20
     config = json.loads((folder / "config.json").read_text())
