@@ -27,7 +27,6 @@ from c2vsearch.collection.layout import versions
 from c2vsearch.config import SearchConfig
 from c2vsearch.encoder import HashEncoder
 from c2vsearch.evaluation import CorpusDocument, index_documents, read_questions
-from c2vsearch.model.token_codec import TOKENS_CODED
 from c2vsearch.search import LateInteraction
 
 KINDS = {
@@ -67,7 +66,7 @@ class Drawn:
     def encode_documents_with_codes(self, texts: Sequence[str]) -> tuple[np.ndarray, list[bytes]]:
         """The same, and drawn codes of as many tokens as there are."""
         parts = self.token_codec.parts
-        counts = [min(TOKENS_CODED, 2 + len(self._model.tokenizer.token_spans(text))) for text in texts]
+        counts = [len(self._model.coded_spans(text)) for text in texts]
         return self.encode_documents(texts), [self._generator.bytes(parts * count) for count in counts]
 
 

@@ -77,10 +77,10 @@ class CodedMatch:
     def _best(self, chunk: Chunk, asked: States, codes: bytes) -> Span | None:
         before = len(chunk.embedded_text) - len(chunk.text)  # what stands above the text was embedded as well
         spans = self._encoder.coded_spans(chunk.embedded_text)
-        inside = [place for place, (start, end) in enumerate(spans) if end > start >= before]
-        states = self._codec.decode(codes)[inside]
+        states = self._codec.decode(codes)
+        inside = [place for place, (start, end) in enumerate(spans[: len(states)]) if end > start >= before]
         places = [(spans[place][0] - before, spans[place][1] - before) for place in inside]
-        return best_sentence(asked, states, places, sentence_spans(chunk.text))
+        return best_sentence(asked, states[inside], places, sentence_spans(chunk.text))
 
 
 def best_sentence(
