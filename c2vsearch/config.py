@@ -236,7 +236,7 @@ class SearchConfig:
 
     ``highlight`` is how the best sentence of a hit is found: by the "words" it shares with the query; by the token
     "states" of the model, which finds paraphrases at the price of a forward pass a hit; by the states that are "stored"
-    in few bytes, nearly as well and in next to no time, where the index has those of all hits, and else by words;
+    in few bytes, nearly as well and in a tenth of the time, where the index has those of all hits, and else by words;
     "auto" is states where the model gives them. A search for keywords does with words unless states are asked for.
 
     >>> SearchConfig(k=0)
@@ -260,7 +260,7 @@ class SearchConfig:
     diversity: float = 0.0
     group_by: GroupBy = ""
     per_source: int | None = None
-    highlight: Highlight = "stored"
+    highlight: Highlight = "words"
 
     @property
     def has_usual_scores(self) -> bool:

@@ -134,7 +134,7 @@ def test_batches_and_streams_are_looked_at_too(coded: Path, encoder) -> None:
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_best_sentence_by_codes_is_that_of_the_formula(coded: Path, encoder, query: str) -> None:
     with Retriever.open(coded, encoder=encoder) as retriever:
-        hits = retriever.search(query)
+        hits = retriever.search_with(query, SearchConfig(highlight="stored"))
         chunks = {chunk.id: chunk for chunk in retriever.collection.iter_chunks()}
     codec = encoder.token_codec
     asked = codec.rotated(encoder.encode_query_tokens(query))
@@ -163,8 +163,8 @@ def test_sentences_are_found_by_words_where_there_are_no_codes(coded: Path, plai
     with Retriever.open(coded, encoder=encoder) as stored, Retriever.open(plain, encoder=encoder) as anew:
         words = SearchConfig(rerank=False, highlight="words")
         expected = [hit.highlight for hit in anew.search_with(query, words)]
-        assert [hit.highlight for hit in anew.search_with(query, SearchConfig())] == expected
-        assert [hit.highlight for hit in stored.search(query, mode="bm25")] == [
+        assert [hit.highlight for hit in anew.search_with(query, SearchConfig(highlight="stored"))] == expected
+        assert [hit.highlight for hit in stored.search_with(query, SearchConfig(mode="bm25", highlight="stored"))] == [
             hit.highlight for hit in stored.search_with(query, SearchConfig(mode="bm25", highlight="words"))
         ]
         # By states where they are asked for, if it takes a forward pass.
