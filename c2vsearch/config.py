@@ -222,10 +222,10 @@ class SearchConfig:
     evaluation sets together (docs/benchmarks.md). Without ``operators`` quotes and dashes of a query are plain text.
 
     With ``rerank`` the first ``rerank_candidates`` are looked at again (None: 50 by token codes, 20 by other
-    rerankers), or as many of them as fit ``rerank_budget_ms``;
-    "auto" goes on without, and warns, where that cannot be done. "stored" does it by late interaction in hybrid search
-    where the index has the token codes of all of them, which takes a few milliseconds, and not otherwise.
-    ``rerank_weight`` is the share of the second look in a reranked score; None leaves it to the reranker.
+    rerankers), or as many of them as fit ``rerank_budget_ms``; "auto" goes on without, and warns, where that cannot be
+    done. "stored" leaves any other reranker alone: it is late interaction in hybrid search, where the index has the
+    token codes of all of them, which takes some milliseconds. ``rerank_weight`` is the share of the second look in a
+    reranked score; None leaves it to the reranker.
 
     ``fusion`` makes one list of two: "weighted" (the default), or "rrf", "minmax" or "zscore", for comparison.
     Hits below ``min_score``, a relevance from 0 to 1, are left out.

@@ -122,9 +122,7 @@ class Inference:
 
     def _stored_look(self, config: SearchConfig) -> Reranker | None:
         """Late interaction with codes that the index has; it costs next to nothing, so it is done where it can be."""
-        if config.mode != "hybrid" or self._given_reranker != LATE_INTERACTION:
-            return None
-        return self._coded
+        return self._coded if config.mode == "hybrid" else None
 
     def _second_look(self, rerank: Rerank) -> Reranker | None:
         """The reranker, where one is asked for and, with "auto", can be had."""

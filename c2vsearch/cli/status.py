@@ -88,7 +88,7 @@ def _facts(collection: Collection) -> dict[str, Any]:
                 for entry in manifest.vectors
             ],
         },
-        "coded": _coded(collection),
+        "token_codes": _coded(collection),
         "problems": [
             {
                 "path": path_of(report.source, report.member),
@@ -166,7 +166,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("files", files or "none"),
         ("chunks", f"{facts['chunks']} (at most {facts['chunking']['max_tokens']} tokens)"),
         *(("searched", line) for line in facts["searched"]["lines"]),
-        *([("reranked", _reranked(facts["coded"]))] if facts["coded"] else []),
+        *([("reranked", _reranked(facts["token_codes"]))] if facts["token_codes"] else []),
         ("size", sizes),
         ("model", f"{model['name']}@{model['revision'][:8]}, {model['dim']} dimensions"),
         *([("task", str(Task(**facts["task"])))] if facts["task"] else []),

@@ -109,10 +109,19 @@ def test_a_reranker_that_was_given_waits_until_it_is_asked_for(coded: Path, enco
         def scores(self, query, texts):
             return [float(len(text)) for text in texts]
 
+    with Retriever.open(coded, encoder=encoder) as plain:
+        expected = plain.search(QUERIES[0])
     with Retriever.open(coded, encoder=encoder, reranker=Lengths()) as retriever:
-        assert looked_at(retriever.search(QUERIES[0])) == []
+        assert retriever.search(QUERIES[0]) == expected  # by stored codes, as without it
+        assert looked_at(expected)
         found = retriever.search(QUERIES[0], rerank=True)
-        assert len(looked_at(found)) == len(found)
+        lengths = {hit.id: len(chunk) for hit, chunk in zip(found, texts(retriever, found), strict=True)}
+        assert [lengths[hit.id] for hit in found] == sorted(lengths.values(), reverse=True)
+
+
+def texts(retriever: Retriever, hits) -> list[str]:
+    chunks = {chunk.id: chunk.embedded_text for chunk in retriever.collection.iter_chunks()}
+    return [chunks[hit.id] for hit in hits]
 
 
 def test_a_budget_does_not_matter_to_what_is_stored(coded: Path, plain: Path, encoder) -> None:
