@@ -21,6 +21,21 @@ QUERY_TOKENS = 128  # of a query that is a text itself, which would take as long
 __all__ = ["CodedInteraction", "LateInteraction", "Reranker", "max_similarity"]
 
 
+class LastQuery:
+    """The token states of the last query, which comes again: under a time budget, and to find the best sentences."""
+
+    def __init__(self, encoder: TokenCoder | TokenEncoder) -> None:
+        self._encoder = encoder
+        self._last: tuple[str, NDArray[np.float32]] | None = None
+
+    def states(self, query: str) -> NDArray[np.float32]:
+        """Unit rows. Shape: (T, K)."""
+        last = self._last
+        if last is None or last[0] != query:
+            last = self._last = (query, self._encoder.encode_query_tokens(query))
+        return last[1]
+
+
 class CodedInteraction:
     """MaxSim against the codes of token states (`c2vsearch.model.token_codec`), which an index may have stored.
 
@@ -35,7 +50,7 @@ class CodedInteraction:
     def __init__(self, encoder: TokenCoder) -> None:
         self._encoder = encoder
         self._codec = needed_codec(encoder.token_codec, "given")
-        self._last: tuple[str, NDArray[np.float32]] | None = None
+        self._asked = LastQuery(encoder)
 
     @property
     def codec(self) -> str:
@@ -51,11 +66,8 @@ class CodedInteraction:
         return self._codec.similarities(self.query_states(query), codes) if codes else []
 
     def query_states(self, query: str) -> NDArray[np.float32]:
-        """Unit rows of a query's first tokens. Those of the last query are kept: it comes again. Shape: (T, K)."""
-        last = self._last
-        if last is None or last[0] != query:
-            last = self._last = (query, self._encoder.encode_query_tokens(query)[:QUERY_TOKENS])
-        return last[1]
+        """Unit rows of a query's first tokens. Shape: (T, K)."""
+        return self._asked.states(query)[:QUERY_TOKENS]
 
 
 class LateInteraction:
@@ -70,24 +82,17 @@ class LateInteraction:
     def __init__(self, encoder: TokenEncoder, *, tokenizer: Tokenizer | None = None) -> None:
         self._encoder = encoder
         self._tokenizer = tokenizer
-        self._last: tuple[str, NDArray[np.float32]] | None = None
+        self._asked = LastQuery(encoder)
 
     def scores(self, query: str, texts: Sequence[str]) -> list[float]:
         """One score a text, in their order."""
         if not texts:
             return []
-        return max_similarities(self._query_tokens(query), self._encoder.encode_document_tokens(self.read(texts)))
+        return max_similarities(self._asked.states(query), self._encoder.encode_document_tokens(self.read(texts)))
 
     def read(self, texts: Sequence[str]) -> list[str]:
         """The part of each text that is compared."""
         return list(texts) if self._tokenizer is None else [_beginning(text, self._tokenizer) for text in texts]
-
-    def _query_tokens(self, query: str) -> NDArray[np.float32]:
-        """Those of the last query are kept: under a time budget it comes again with the next texts."""
-        last = self._last
-        if last is None or last[0] != query:
-            last = self._last = (query, self._encoder.encode_query_tokens(query))
-        return last[1]
 
 
 def _beginning(text: str, tokenizer: Tokenizer) -> str:

@@ -142,6 +142,31 @@ def test_that_no_codes_are_wanted_is_recorded(home: Path) -> None:
     assert told == [False, False, True]
 
 
+def test_status_says_whether_hits_are_reranked_by_themselves(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "ferry.md").write_text("# Ferries\n\nThe ferry leaves at nine.")
+
+    def told(*options: str, model: str) -> tuple[str, int]:
+        done = run("index", "docs", "--index", "coded", "--model", model, *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        facts = json.loads(run("status", "--index", "coded", "--json", cwd=tmp_path).stdout)
+        [line] = [
+            line for line in run("status", "--index", "coded", cwd=tmp_path).stdout.splitlines() if "reranked" in line
+        ]
+        return " ".join(line.split()[1:]), sum(rows for codec, rows in facts["token_codes"].items() if codec)
+
+    sentence, rows = told("--no-token-codes", model="c2v-mini")
+    assert (sentence, rows) == ("not unless asked for: there are no token codes", 0)
+    (docs / "new.md").write_text("# Bells\n\nThe bell rings at noon.")
+    sentence, rows = told("--token-codes", model="c2v-mini")
+    assert sentence.startswith("where there are token codes, which")
+    assert rows == 1
+    sentence, rows = told("--rebuild", model="c2v-mini")
+    assert sentence == "by token codes of every chunk"
+    assert rows > 1
+
+
 def test_nothing_found_as_json_is_an_empty_array(home: Path) -> None:
     done = run("query", "zebra", "--mode", "bm25", "--json", cwd=home)
     assert (done.returncode, json.loads(done.stdout)) == (1, [])
