@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from c2vsearch.collection.open_segment import OpenSegment
     from c2vsearch.collection.open_shards import OpenShards
     from c2vsearch.collection.sources import SourceTable
+    from c2vsearch.collection.stats import Stats
     from c2vsearch.index.lexical import LexicalIndex
     from c2vsearch.shards import RecentTables, Shard
 
@@ -34,21 +34,6 @@ if TYPE_CHECKING:
 FEW_KEYS = 10_000
 # From so many queries on it pays to copy rows to a GPU, if nobody asked for it: starting one takes a second or two.
 GPU_PAYS_FROM = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Sizes of a version. ``chunks`` counts live rows; ``deleted`` those that wait for compaction."""
-
-    version: int
-    versions: tuple[int, ...]
-    chunks: int
-    deleted: int
-    shards: int
-    segments: int
-    bytes_shards: int
-    bytes_vectors: int
-    bytes_lexical: int
 
 
 class Collection:
@@ -271,24 +256,9 @@ class Collection:
 
     def stats(self) -> Stats:
         """Sizes of this version."""
-        manifest = self.manifest
-        deleted = manifest.deletes.rows if manifest.deletes else 0
-        lexical = manifest.lexical.files if manifest.lexical else ()
-        return Stats(
-            version=manifest.version,
-            versions=tuple(layout.versions(self.root)),
-            chunks=sum(entry.rows for entry in manifest.shards) - deleted,
-            deleted=deleted,
-            shards=len(manifest.shards),
-            segments=len(manifest.vectors),
-            bytes_shards=sum(entry.size_bytes for entry in manifest.shards),
-            bytes_vectors=sum(
-                file.size_bytes
-                for entry in manifest.vectors
-                for file in (entry.file, *([entry.candidates.file] if entry.candidates else []))
-            ),
-            bytes_lexical=sum(entry.size_bytes for entry in lexical),
-        )
+        from c2vsearch.collection.stats import sizes
+
+        return sizes(self)
 
     def verify(self) -> int:
         """Compare every byte of this version with what was recorded; give the number of files compared.

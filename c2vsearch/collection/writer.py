@@ -35,8 +35,8 @@ from c2vsearch.collection.manifest import (
     SourceState,
     changed_settings,
     describe,
-    describe_fingerprint,
 )
+from c2vsearch.collection.mismatch import refuse_mismatch
 from c2vsearch.collection.questions import Encode
 from c2vsearch.collection.reuse import ReusableRows
 from c2vsearch.collection.roots import Root, joined
@@ -45,7 +45,7 @@ from c2vsearch.collection.sources import SourceTable, write_sources
 from c2vsearch.collection.staging import Outcome, Staging
 from c2vsearch.collection.sweep import sweep
 from c2vsearch.config import ChunkingConfig, IndexingConfig, IndexSpec
-from c2vsearch.errors import EncoderMismatch, InvalidConfig
+from c2vsearch.errors import InvalidConfig
 from c2vsearch.records import Chunk, Fingerprint
 from c2vsearch.shards import check_codes, check_vectors, write_shard, write_table
 from c2vsearch.task import Task
@@ -373,29 +373,3 @@ def _counted(states: Iterable[SourceState], statuses: Counter[str]) -> Iterator[
 def _counts(statuses: Counter[str], live: Live) -> dict[str, int]:
     rows = sum(int(np.count_nonzero(mask)) for mask in live.values())
     return {"chunks": rows, **{f"sources_{status}": count for status, count in sorted(statuses.items())}}
-
-
-def refuse_mismatch(root: Path, old: Manifest, fingerprint: Fingerprint) -> None:
-    """Refuse to go on with an index of another model.
-
-    Raises:
-        EncoderMismatch: The index was built with another model, or its documents for another task.
-    """
-    if old.fingerprint == fingerprint:
-        return
-    if dataclasses.replace(old.fingerprint, document_prompt=fingerprint.document_prompt) == fingerprint:
-        raise EncoderMismatch(
-            f"{root} has documents that are embedded {_behind(old.fingerprint)}; the task of this run embeds them "
-            f"{_behind(fingerprint)}: leave --task out to keep that of the index, or add --rebuild to embed everything "
-            "again"
-        )
-    raise EncoderMismatch(
-        f"{root} was built with {describe_fingerprint(old.fingerprint)}; this run uses "
-        f"{describe_fingerprint(fingerprint)}: use the same model (and --dim), or add --rebuild to embed "
-        "everything again"
-    )
-
-
-def _behind(fingerprint: Fingerprint) -> str:
-    prompt = fingerprint.document_prompt
-    return f"behind {prompt!r}" if prompt else "without an instruction"

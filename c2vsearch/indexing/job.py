@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from c2vsearch.collection import Manifest, SourceState
 from c2vsearch.collection.layout import open_manifest
+from c2vsearch.collection.mismatch import refuse_mismatch
 from c2vsearch.collection.roots import Root, free_label, joined
-from c2vsearch.collection.writer import refuse_mismatch
 from c2vsearch.config import DEFAULT_MODEL, ChunkingConfig, EncodingConfig, IndexSpec, ReadingConfig, WalkConfig
 from c2vsearch.encoder import Encoder, load_encoder
 from c2vsearch.encoder.protocol import TokenCoder, codec_identity
