@@ -35,6 +35,7 @@ KINDS = {
     "dense": SearchConfig(mode="dense"),
     "reranked, 20": SearchConfig(rerank_candidates=20),
     "reranked, 50": SearchConfig(rerank_candidates=50),
+    "reranked, 50, sentences by codes": SearchConfig(rerank_candidates=50, highlight="stored"),
 }
 # By candidates that are encoded again, as in an index without codes.
 AGAIN = {
